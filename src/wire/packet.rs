@@ -8,6 +8,7 @@ mod ip;
 mod ipv6;
 mod link;
 mod link_names;
+mod owner;
 mod ppp;
 mod pseudo;
 mod tunnel;
@@ -16,6 +17,7 @@ mod wifi;
 use std::net::IpAddr;
 
 pub use link::LinkType;
+pub use owner::PacketOwner;
 pub use wifi::Aggregate;
 
 /// Headers between IP version 6 and the transport that are passed over.

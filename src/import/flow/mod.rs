@@ -13,6 +13,7 @@ mod copies;
 mod fragments;
 mod names;
 mod opening;
+mod owner;
 mod ports;
 mod queries;
 mod record;
@@ -23,6 +24,7 @@ mod tracker;
 
 pub use clock::Clock;
 pub use conn_state::{ConnState, conn_state};
+pub use owner::FrameOwner;
 pub(super) use ports::comes_from_server;
 pub use record::Flow;
 pub use side::{Side, SideState};

@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 use super::clock::PacketTime;
 use super::conn_state::{ConnState, conn_state};
 use super::opening::{Opening, Piece};
+use super::owner::FlowOwner;
 use super::side::{Side, SideState};
 use super::tcp::{self, Sides};
 use crate::capture::{Counters, Kind, Protocol, Row, TcpState};
@@ -49,6 +50,7 @@ pub struct Flow {
     /// Whether its first packet is one that begins a flow.
     has_begun_here: bool,
     opening: Opening,
+    pub(super) owner: FlowOwner,
 }
 
 /// How far the handshake is, for the round-trip time.
@@ -89,6 +91,7 @@ impl Flow {
             handshake: Handshake::Unseen,
             has_begun_here: begins_flow(packet),
             opening: Opening::default(),
+            owner: FlowOwner::default(),
         }
     }
 
@@ -260,6 +263,7 @@ impl Flow {
         let prev_state = self.state.filter(|before| changes_state && Some(*before) != state);
         self.state = state;
         self.is_dirty = false;
+        let (owner, owner_source) = self.owner.cells();
         Row {
             ts_us: self.last.wall_ns / 1000,
             mono_ns: self.last.mono_ns,
@@ -270,6 +274,8 @@ impl Flow {
             state,
             prev_state,
             counters: self.counters(),
+            owner,
+            owner_source,
             protocol_number: self.protocol_number,
             application: self.opening.application(self.protocol != Protocol::Tcp || self.over_ns.is_some()),
             ..Row::snapshot(self.conn_id, self.protocol, self.originator)

@@ -95,6 +95,35 @@ impl Scene {
     }
 }
 
+#[test]
+fn the_owner_is_that_of_the_end_at_which_the_packet_was_captured() {
+    use std::sync::Arc;
+
+    use crate::capture::{Owner, OwnerSource};
+
+    let owner = Arc::new(Owner { pid: Some(77), ..Owner::default() });
+    let udp = [&[0xc3, 0x50, 0, 53, 0, 9, 0, 0], b"x".as_slice()].concat();
+    let packet =
+        [&[0x45, 0, 0, 29, 0, 1, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 192, 0, 2, 2], udp.as_slice()].concat();
+    let frame = Frame {
+        link: LinkType::RAW,
+        ts_ns: Some(1_700_000_000_000_000_000),
+        data: &packet,
+        wire_bytes: packet.len() as u32,
+        interface: 0,
+    };
+    for (is_outgoing, is_known) in [(Some(true), true), (None, true), (Some(false), false)] {
+        let mut scene = Scene::new();
+        let found = FrameOwner { owner: Arc::clone(&owner), is_outgoing };
+        scene.tracker.take_frame_of(&frame, Some(found), &mut scene.rows);
+        let account = *scene.tracker.account();
+        assert_eq!((account.owned, account.owned_by_responder), (u64::from(is_known), u64::from(!is_known)));
+        let rows = scene.end();
+        assert_eq!(rows[0].owner.as_ref().and_then(|owner| owner.pid), is_known.then_some(77));
+        assert_eq!(rows[0].owner_source, is_known.then_some(OwnerSource::Import));
+    }
+}
+
 fn kinds(rows: &[Row]) -> Vec<(Kind, Option<TcpState>)> {
     rows.iter().map(|row| (row.kind, row.state)).collect()
 }

@@ -4,6 +4,7 @@ use super::clock::{Clock, PacketTime};
 use super::copies::{Copies, Fingerprint};
 use super::fragments::{Fragments, Owner};
 use super::names::Names;
+use super::owner::{FrameOwner, KnownEnd};
 use super::ports::comes_from_server;
 use super::queries::{self, Queries};
 use super::record::{Flow, begins_flow, protocol};
@@ -82,6 +83,10 @@ pub struct FlowStats {
     pub evicted_open: u64,
     /// The most flows that were kept at once.
     pub most_kept: u64,
+    /// Flows of which the owner at the originator's end is known.
+    pub owned: u64,
+    /// Flows of which only the owner at the responder's end is known.
+    pub owned_by_responder: u64,
 }
 
 /// When and where a packet was captured.
@@ -111,6 +116,8 @@ pub struct Tracker {
     changed: Vec<Id>,
     greetings: usize,
     span_ns: Option<(i64, i64)>,
+    /// Who owns the frame that is being taken.
+    owner: Option<FrameOwner>,
 }
 
 impl Tracker {
@@ -128,6 +135,7 @@ impl Tracker {
             changed: Vec::new(),
             greetings: 0,
             span_ns: None,
+            owner: None,
         }
     }
 
@@ -154,6 +162,19 @@ impl Tracker {
     /// Later fragments whose first one was not seen so far.
     pub fn orphan_fragments(&self) -> u64 {
         self.fragments.orphans()
+    }
+
+    /// Takes a frame of which the owner is known.
+    pub fn take_frame_of(
+        &mut self,
+        frame: &Frame<'_>,
+        owner: Option<FrameOwner>,
+        sink: &mut impl Sink,
+    ) -> Taken {
+        self.owner = owner;
+        let taken = self.take_frame(frame, sink);
+        self.owner = None;
+        taken
     }
 
     /// Takes a frame.
@@ -289,6 +310,9 @@ impl Tracker {
             }
             None => self.open(key, packet, at, sink),
         };
+        if self.owner.is_some() {
+            self.note_owner(id, packet);
+        }
         self.count(id, packet, at, sink);
         if is_dns {
             self.take_dns(id, packet, at, sink);
@@ -300,6 +324,19 @@ impl Tracker {
             }
         }
         Taken::Counted
+    }
+
+    /// Notes who owns the flow of a packet.
+    fn note_owner(&mut self, id: Id, packet: &Packet<'_>) {
+        let (Some(found), Some(flow)) = (&self.owner, self.table.get_mut(id)) else { return };
+        let before = flow.owner.known_end();
+        flow.owner.note(found, packet.source == flow.originator);
+        let after = flow.owner.known_end();
+        if before != after {
+            self.account.owned += u64::from(after == KnownEnd::Originator);
+            self.account.owned_by_responder += u64::from(after == KnownEnd::Responder);
+            self.account.owned_by_responder -= u64::from(before == KnownEnd::Responder);
+        }
     }
 
     /// A row for each DNS question that a packet answers.

@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use super::super::{Input, Output};
 use super::frames::{self, Frame, Outcome};
 use crate::import::Reader;
+use crate::import::flow::FrameOwner;
 use crate::{Error, Result};
 
 /// Files that are read at the same time.
@@ -17,6 +18,8 @@ const MOST_OPEN: usize = 32;
 /// A frame, and where it was captured.
 pub(super) struct Placed<'a> {
     pub(super) frame: Frame<'a>,
+    /// Who owns it, as far as the file says it beside the frame.
+    pub(super) owner: Option<FrameOwner>,
     /// Number of the file among those that were given.
     pub(super) file: usize,
     /// Number of the frame in it, from 1 on.
@@ -75,8 +78,8 @@ impl<'i, 'o> Merge<'i, 'o> {
             let limit = self.limit(index);
             let Open { file, reader, next_ns } = &mut self.open[index];
             let is_there = loop {
-                let frame = reader.frame();
-                take(&Placed { frame, file: *file, number: reader.number() }, output)?;
+                let (frame, owner) = (reader.frame(), reader.owner());
+                take(&Placed { frame, owner, file: *file, number: reader.number() }, output)?;
                 if !reader.advance().map_err(Error::io("read", &self.inputs[*file].path))? {
                     break false;
                 }

@@ -5,10 +5,12 @@
 
 pub mod frames;
 mod merge;
+mod owners;
 mod tally;
 
 use self::frames::{End, Outcome};
 use self::merge::{Merge, Placed};
+use self::owners::Owners;
 use self::tally::Tally;
 use super::flow::{self, FlowStats, Limits, Sink, Tracker};
 use super::{Begin, Importer, Input, Output, plural};
@@ -29,9 +31,11 @@ pub const IMPORTER: Importer = Importer {
 fn import(inputs: &[Input], output: &mut Output<'_>) -> Result<()> {
     let mut tracker = Tracker::new(Limits::default());
     let mut tally = Tally::default();
+    let mut owners = Owners::default();
     let merge = Merge::new(inputs).run(output, |placed, output| {
         let mut rows = Rows { output, result: Ok(()) };
-        let taken = tracker.take_frame(&frame(placed), &mut rows);
+        let owner = owners.find(&placed.frame, placed.owner.clone());
+        let taken = tracker.take_frame_of(&frame(placed), owner, &mut rows);
         tally.add(taken, || format!("{} frame {}", inputs[placed.file].file_name(), placed.number));
         rows.result
     })?;
@@ -125,6 +129,7 @@ fn describe(tracker: &Tracker, total: &Total, output: &mut Output<'_>) {
     metadata.events_lost = total.dropped;
     metadata.ticks_taken = u64::from(tracker.ticks()) + 1;
     output.source("packets", SourceStatus::Ran, packets(account, total));
+    describe_owners(account, output);
     if account.evicted_one_sided + account.evicted_open > 0 {
         output.source("flow table", SourceStatus::Partial, evictions(account));
     }
@@ -148,6 +153,23 @@ fn describe(tracker: &Tracker, total: &Total, output: &mut Output<'_>) {
     if !steps.is_empty() {
         let detail = format!("frame times jump {}; durations exclude the jumps", steps.join(" and "));
         output.source("clock", SourceStatus::Partial, detail);
+    }
+}
+
+/// Says of how many flows the file names a process, a user or an app.
+fn describe_owners(account: &FlowStats, output: &mut Output<'_>) {
+    if account.owned > 0 {
+        let detail =
+            format!("named by the capture for {} of {}", account.owned, plural(account.flows, "flow"));
+        output.source("owners", SourceStatus::Ran, detail);
+    }
+    if account.owned_by_responder > 0 {
+        let detail = format!(
+            "{} accepted by the capturing host: their owners are named in the file and not kept, as a \
+             flow is shown from the side of its originator",
+            plural(account.owned_by_responder, "flow")
+        );
+        output.source("owners-of-accepted-flows", SourceStatus::Partial, detail);
     }
 }
 

@@ -35,6 +35,8 @@ fn uncommon(kind: u16, rest: Rest<'_>, layers_left: u32) -> Option<Decoded<'_>> 
     match kind {
         BRIDGED => ethernet(rest, layers_left),
         0x8864 => ppp::pppoe_session(rest, layers_left),
+        0x880b => ppp::point_to_point(rest, layers_left),
+        0xd28b => arista_time(rest, layers_left),
         // Provider backbone bridging: a service tag, and the frame as it was.
         0x88e7 => ethernet(rest.skip(4)?, layers_left),
         // Cisco FabricPath: a tag, and the frame as it was.
@@ -53,6 +55,17 @@ fn uncommon(kind: u16, rest: Rest<'_>, layers_left: u32) -> Option<Decoded<'_>> 
         0x8870 => llc(rest, layers_left),
         _ => Some(Decoded::NotIp),
     }
+}
+
+/// The time that an Arista switch puts before the type: a subtype, a version that says how long the time
+/// is, and the time.
+fn arista_time(rest: Rest<'_>, layers_left: u32) -> Option<Decoded<'_>> {
+    let time_bytes = match rest.u16(2)? & 0xff {
+        0x10 => 8,
+        0x20 => 6,
+        _ => return Some(Decoded::NotIp),
+    };
+    ethertype(rest.u16(4 + time_bytes)?, rest.skip(6 + time_bytes)?, layers_left)
 }
 
 /// IEEE 802.2: a SNAP header with an Ethernet type, or IP by its own number.

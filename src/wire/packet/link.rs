@@ -93,8 +93,10 @@ fn uncommon(link: LinkType, frame: Rest<'_>, layers_left: u32) -> Option<Decoded
         // Fibre Channel: two addresses of eight bytes.
         122 => llc(frame.skip(16)?, layers_left),
         127 => wifi::radiotap(frame, layers_left),
-        // FireWire: two addresses of eight bytes, Ethernet type.
-        138 => ethertype(frame.u16(16)?, frame.skip(18)?, layers_left),
+        // FireWire: two addresses of eight bytes, Ethernet type. Linux' DSA on the port of a switch, as on
+        // most home routers: a tag behind the addresses, or with a type and two bytes of its own (285), or
+        // before them (282).
+        138 | 281 | 284 => ethertype(frame.u16(16)?, frame.skip(18)?, layers_left),
         163 => pseudo::avs(frame, layers_left),
         // pppd writes the direction in the place of the address byte, others before everything.
         166 if frame.bytes(1) != Some([0xff, 0x03]) => ppp::protocol(frame.skip(2)?, layers_left),
@@ -106,13 +108,14 @@ fn uncommon(link: LinkType, frame: Rest<'_>, layers_left: u32) -> Option<Decoded
         // Solaris: zone, interface and sizes before IP.
         226 => ip::by_version(frame.skip(24)?, layers_left),
         239 => pseudo::nflog(frame, layers_left),
-        240 => ethernet(frame.skip(4)?, layers_left),
+        240 | 282 => ethernet(frame.skip(4)?, layers_left),
         // IP over InfiniBand: Ethernet type, reserved.
         242 => ethertype(frame.u16(40)?, frame.skip(44)?, layers_left),
         // Apple's tcpdump writes 149, one of the numbers for private use.
         149 | 258 => pseudo::pktap(frame, layers_left),
         // 802.3br: the preamble with the kind of fragment.
         274 => ethernet(frame.skip(8)?, layers_left),
+        285 => ethertype(frame.u16(20)?, frame.skip(22)?, layers_left),
         _ => Some(Decoded::UnknownLink(link)),
     }
 }

@@ -24,6 +24,7 @@ pub(super) fn over_udp(
         6635 => (Next::Ethertype(MPLS), payload),
         37008 => tazmen(payload)?,
         1701 => l2tp(payload)?,
+        _ if has(source, destination, 5247) => access_point(payload)?,
         _ if has(source, destination, 2152) => gtp_user(payload)?,
         _ if has(source, destination, 3544) => teredo(payload)?,
         _ if has(source, destination, 4341) => {
@@ -141,6 +142,26 @@ fn l2tp_over_ip(rest: Rest<'_>) -> Found<'_> {
     let candidates = [4, 8, 12, 16].into_iter().filter(|_| !is_control);
     let mut frames = candidates.filter_map(|bytes| rest.skip(bytes));
     frames.find(|frame| is_plausible_ethernet(*frame)).map(|frame| (Next::Ethernet, frame))
+}
+
+/// Data of CAPWAP, by which access points hand frames to their controller: a header with its length, and
+/// an Ethernet frame, or one as it was in the air (RFC 5415).
+fn access_point(payload: Rest<'_>) -> Found<'_> {
+    const IS_NATIVE: u32 = 0x100;
+    const IS_FRAGMENT: u32 = 0x80;
+    const IS_KEEP_ALIVE: u32 = 0x08;
+    const BINDING_WIFI: u32 = 1;
+    let word = payload.u32(0)?;
+    let (version_and_kind, header_words, binding) = (word >> 24, word >> 19 & 0x1f, word >> 9 & 0x1f);
+    // Kind 1 is encrypted.
+    if version_and_kind != 0 || word & (IS_FRAGMENT | IS_KEEP_ALIVE) != 0 {
+        return None;
+    }
+    let rest = payload.skip((header_words as usize * 4).max(8))?;
+    if word & IS_NATIVE == 0 {
+        return is_plausible_ethernet(rest).then_some((Next::Ethernet, rest));
+    }
+    (binding == BINDING_WIFI).then_some((Next::Link(LinkType::WIFI), rest))
 }
 
 /// User data of GTP version 1: optional fields, extension headers, and IP.

@@ -41,6 +41,15 @@ pub(crate) fn version_2_2() -> Vec<u8> {
     })
 }
 
+/// Version 2.2 with nanoseconds, and the interface's type of Ethernet.
+pub(crate) fn aix() -> Vec<u8> {
+    let mut file = classic(u32::to_be_bytes, 0x0002_0002, 0xa1b2_c3d4, |index, bytes| {
+        vec![1_700_000_000, index * 1_000_000, bytes, bytes]
+    });
+    file[20..24].copy_from_slice(&6_u32.to_be_bytes());
+    file
+}
+
 pub(crate) fn concatenated() -> Vec<u8> {
     [pcap(1, &frames()[..7]), pcap(1, &frames()[7..])].concat()
 }

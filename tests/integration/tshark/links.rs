@@ -84,7 +84,22 @@ pub(crate) const LINKS: &[(&str, u32, Wrap)] = &[
             &with_checksum(&ethernet(ip.ethertype, &ip.bytes)),
         )
     }),
+    ("DSA by Broadcom", 281, |_, ip| tagged_frame(&[0x20, 0, 0, 1], ip)),
+    ("DSA by Broadcom, before the frame", 282, |_, ip| {
+        behind(&[0x20, 0, 0, 1], &ethernet(ip.ethertype, &ip.bytes))
+    }),
+    ("DSA by Marvell", 284, |_, ip| tagged_frame(&[0xc0, 0, 0, 0], ip)),
+    ("DSA by Marvell with a type", 285, |_, ip| tagged_frame(&[0xda, 0xda, 0, 0, 0xc0, 0, 0, 0], ip)),
 ];
+
+/// Link types that tshark 4 does not read; one interface of such a type spoils a file.
+pub(super) const NOT_READ_BY_TSHARK: [u32; 5] = [166, 281, 282, 284, 285];
+
+/// An Ethernet frame with a tag behind its addresses.
+fn tagged_frame(tag: &[u8], ip: &Ip) -> Vec<u8> {
+    let frame = ethernet(ip.ethertype, &ip.bytes);
+    [&frame[..12], tag, &frame[12..]].concat()
+}
 
 /// A case's conversation over this link type.
 pub(crate) fn frames(case: u8, link: u32, wrap: Wrap) -> Frames {

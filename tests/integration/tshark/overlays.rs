@@ -61,6 +61,14 @@ pub(super) const OVERLAYS: &[(&str, Wrap)] = &[
         let header = [0x10, 0, 0x22, 0xeb, 0, 0, 0, 1, 0x20, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
         over_ip(id, 47, &behind(&header, &ethernet(ip.ethertype, &ip.bytes)))
     }),
+    ("PPP in GRE", |id, ip| over_ip(id, 47, &behind(&[0, 0, 0x88, 0x0b, 0xff, 3], &ppp(ip)))),
+    ("time by Arista", |_, ip| {
+        let time = [0, 1, 0, 0x10, 0, 0, 0, 0, 0, 0, 0, 9];
+        ethernet(0xd28b, &behind(&behind(&time, &ip.ethertype.to_be_bytes()), &ip.bytes))
+    }),
+    ("CAPWAP", |id, ip| {
+        over_udp(id, 5247, &behind(&[0, 0x10, 0x42, 0, 0, 0, 0, 0], &ethernet(ip.ethertype, &ip.bytes)))
+    }),
     ("PPTP", |id, ip| {
         let ppp = behind(&[0xff, 3], &ppp(ip));
         let mut header = vec![0x30, 0x01, 0x88, 0x0b];

@@ -38,6 +38,10 @@ enum Lengths {
     Either,
 }
 
+/// Link types of AIX, whose tcpdump writes the interface's type (RFC 1573), version 2.2 and nanoseconds
+/// under the usual number; and what they are elsewhere. Source: `libpcap.c` of Wireshark's wiretap.
+const AIX_LINKS: [(u32, u32); 3] = [(6, 1), (9, 6), (15, 10)];
+
 /// What a magic number tells.
 #[derive(Debug, Clone, Copy)]
 struct Variant {
@@ -87,22 +91,43 @@ pub(super) fn file_header<R: Read>(input: &mut Buffer<R>) -> io::Result<Option<F
     let header = input.peek(FILE_HEADER_BYTES + 4)?;
     let (Some(magic), Some(link)) = (header.first_chunk(), header.get(20..24)) else { return Ok(None) };
     let Some((variant, link)) = variant(*magic).zip(link.first_chunk()) else { return Ok(None) };
-    let lengths = match version(variant.endian, header) {
+    let link = variant.endian.u32(*link);
+    let version = version(variant.endian, header);
+    let aix = AIX_LINKS.iter().find(|(theirs, _)| version == Some((2, 2)) && *theirs == link);
+    let lengths = match version {
+        _ if aix.is_some() => Lengths::CapturedFirst,
         Some((2, 0..=2) | (543, 0)) => Lengths::WireFirst,
         Some((2, 3)) => Lengths::Either,
         _ => Lengths::CapturedFirst,
     };
     let mut format = Format {
         endian: variant.endian,
-        unit_ns: variant.unit_ns,
+        unit_ns: if aix.is_some() { 1 } else { variant.unit_ns },
         record_header_bytes: RECORD_HEADER_BYTES,
         lengths,
         // The high bits say whether frames end with a checksum.
-        link: LinkType(variant.endian.u32(*link) & 0x03ff_ffff),
+        link: LinkType(aix.map_or(link & 0x03ff_ffff, |(_, ours)| *ours)),
     };
     input.take(FILE_HEADER_BYTES + variant.extra_bytes);
     format.record_header_bytes = record_header_bytes(input, format, variant.record_headers);
+    if format.unit_ns > 1 && has_nanoseconds(input.in_memory(BYTES_TO_TRY), format) {
+        format.unit_ns = 1;
+    }
     Ok(Some(format))
+}
+
+/// Whether the first records have nanoseconds where the file says microseconds, as some programs write
+/// them: a fraction is above a million then, and none is above a billion.
+fn has_nanoseconds(mut records: &[u8], format: Format) -> bool {
+    let mut largest = 0;
+    while let Some(record) = Record::read(records, format).filter(Record::is_plausible) {
+        if record.fraction >= 1_000_000_000 {
+            return false;
+        }
+        largest = largest.max(record.fraction);
+        records = records.get(format.record_header_bytes + record.captured_bytes..).unwrap_or_default();
+    }
+    largest >= 1_000_000
 }
 
 /// The header length with which the first records make sense; the usual one unless another one
@@ -114,7 +139,8 @@ fn record_header_bytes<R: Read>(input: &mut Buffer<R>, format: Format, candidate
     }
     let begin = input.in_memory(BYTES_TO_TRY);
     let sound = |bytes: usize| sound_records(begin, Format { record_header_bytes: bytes, ..format });
-    if sound(usual) > 1 {
+    let in_nanoseconds = Format { record_header_bytes: usual, unit_ns: 1, ..format };
+    if sound(usual) > 1 || sound_records(begin, in_nanoseconds) == RECORDS_TO_TRY {
         return usual;
     }
     candidates.iter().copied().find(|bytes| sound(*bytes) > 1).unwrap_or(usual)
@@ -125,11 +151,7 @@ fn sound_records(records: &[u8], format: Format) -> usize {
     let units = 1_000_000_000 / format.unit_ns;
     let mut rest = records;
     for number in 0..RECORDS_TO_TRY {
-        let is_sound = |record: &Record| {
-            record.fraction < units
-                && (1..=256 * 1024).contains(&record.captured_bytes)
-                && record.captured_bytes <= record.wire_bytes as usize
-        };
+        let is_sound = |record: &Record| record.fraction < units && record.is_plausible();
         let Some(record) = Record::read(rest, format).filter(is_sound) else { return number };
         rest = rest.get(format.record_header_bytes + record.captured_bytes..).unwrap_or_default();
     }
@@ -174,6 +196,11 @@ struct Record {
 }
 
 impl Record {
+    /// Whether its lengths are those of a frame.
+    fn is_plausible(&self) -> bool {
+        (1..=256 * 1024).contains(&self.captured_bytes) && self.captured_bytes <= self.wire_bytes as usize
+    }
+
     /// Reads the header of a record; none if it is cut.
     fn read(header: &[u8], format: Format) -> Option<Self> {
         if header.len() < format.record_header_bytes {

@@ -7,11 +7,13 @@
 mod buffer;
 mod legacy;
 mod ng;
+mod owners;
 
 use std::io::{self, Read};
 use std::ops::Range;
 
 use self::buffer::Buffer;
+use crate::import::flow::FrameOwner;
 use crate::import::lines::is_broken_stream;
 use crate::wire::packet::LinkType;
 
@@ -77,7 +79,8 @@ pub struct Outcome {
 
 /// Whether a file that begins so is a packet capture.
 pub fn is_capture(begin: &[u8]) -> bool {
-    begin.first_chunk().is_some_and(|begin| legacy::is_magic(*begin) || ng::is_magic(*begin))
+    let has_magic = begin.first_chunk().is_some_and(|begin| legacy::is_magic(*begin) || ng::is_magic(*begin));
+    has_magic && !ng::is_of_system_calls(begin)
 }
 
 /// Whether each of several line feeds in the beginning of a file follows a carriage return: what a
@@ -87,6 +90,8 @@ pub(in crate::import) fn has_carriage_returns(begin: &[u8]) -> bool {
     let number = feeds.clone().count();
     number >= 3 && feeds.all(|at| begin[at - 1] == b'\r')
 }
+
+pub(in crate::import) use self::ng::is_of_system_calls;
 
 /// Where in these bytes a packet capture begins, if it is behind something else.
 pub(in crate::import) fn find_capture(bytes: &[u8]) -> Option<usize> {
@@ -213,6 +218,14 @@ impl<R: Read> Reader<R> {
     pub fn frame(&self) -> Frame<'_> {
         let Head { link, ts_ns, wire_bytes, interface } = self.head;
         Frame { link, ts_ns, data: self.input.ahead(self.data.clone()), wire_bytes, interface }
+    }
+
+    /// Who owns the frame to which it went last, as far as the file says it beside the frame.
+    pub fn owner(&self) -> Option<FrameOwner> {
+        match &self.format {
+            Format::Ng(section) => section.owner(),
+            Format::Awaited | Format::Legacy(_) => None,
+        }
     }
 
     /// The number of the frame to which it went last, from 1 on.

@@ -4,7 +4,9 @@ use std::io::{self, Read};
 use std::ops::Range;
 
 use super::buffer::Buffer;
+use super::owners::Owners;
 use super::{End, Endian, Head, MOST_FRAME_BYTES, Next, is_capture_header};
+use crate::import::flow::FrameOwner;
 use crate::wire::packet::LinkType;
 
 const SECTION_HEADER: u32 = 0x0a0d_0d0a;
@@ -13,6 +15,8 @@ const OBSOLETE_PACKET: u32 = 2;
 const SIMPLE_PACKET: u32 = 3;
 const STATISTICS: u32 = 5;
 const ENHANCED_PACKET: u32 = 6;
+/// A process of macOS, to which packets refer.
+const DARWIN_PROCESS: u32 = 0x8000_0001;
 
 /// A block's type and length before its content, and its length again after it.
 const BLOCK_BEGIN_BYTES: usize = 8;
@@ -30,12 +34,28 @@ const OPTION_OFFSET: u16 = 14;
 /// Options of its statistics: what the interface and what the system lost.
 const OPTION_DROPPED: u16 = 5;
 const OPTION_DROPPED_BY_SYSTEM: u16 = 7;
+/// Options of a packet: a comment, in which direction it went, and the process of macOS whose it is.
+const OPTION_COMMENT: u16 = 1;
+const OPTION_FLAGS: u16 = 2;
+const OPTION_DARWIN_PROCESS: u16 = 0x8001;
+/// Option of such a process: its name.
+const OPTION_DARWIN_NAME: u16 = 2;
 /// Option of a packet: what was lost between it and the one before.
 const OPTION_DROPPED_BEFORE: u16 = 4;
 
 /// Whether a file begins so.
 pub(super) fn is_magic(begin: [u8; 4]) -> bool {
     begin == SECTION_HEADER.to_be_bytes()
+}
+
+/// Whether this begins as the captures of system calls by sysdig and Falco do, which are blocks of their
+/// own kinds behind a section header.
+pub(in crate::import) fn is_of_system_calls(begin: &[u8]) -> bool {
+    const SYSTEM_CALLS: std::ops::RangeInclusive<u32> = 0x201..=0x22f;
+    let endian = begin.get(8..).and_then(|bytes| byte_order(*bytes.first_chunk()?));
+    let (true, Some(endian)) = (is_section_header(begin), endian) else { return false };
+    let word = |at: usize| begin.get(at..)?.first_chunk().map(|bytes| endian.u32(*bytes));
+    word(4).and_then(|bytes| word(bytes as usize)).is_some_and(|kind| SYSTEM_CALLS.contains(&kind))
 }
 
 /// Whether a section header lies here.
@@ -70,11 +90,17 @@ pub(super) struct Section {
     interfaces: Vec<Interface>,
     /// Interfaces of the sections before it.
     interfaces_before: u32,
+    owners: Owners,
 }
 
 impl Default for Section {
     fn default() -> Self {
-        Self { endian: Endian::Little, interfaces: Vec::new(), interfaces_before: 0 }
+        Self {
+            endian: Endian::Little,
+            interfaces: Vec::new(),
+            interfaces_before: 0,
+            owners: Owners::default(),
+        }
     }
 }
 
@@ -143,7 +169,7 @@ fn block_begin(
         let endian = byte_order(order)?;
         section.end(losses);
         let interfaces_before = section.interfaces_before.saturating_add(section.interfaces.len() as u32);
-        *section = Section { endian, interfaces: Vec::new(), interfaces_before };
+        *section = Section { endian, interfaces_before, ..Section::default() };
     }
     Some((section.endian.u32(kind), section.endian.u32(length) as usize))
 }
@@ -182,6 +208,11 @@ impl Section {
                 self.take_statistics(fields);
                 return None;
             }
+            DARWIN_PROCESS => {
+                let name = fields.options(4).find(|(code, _)| *code == OPTION_DARWIN_NAME);
+                self.owners.add_process(fields.u32(0), name.map_or(&[], |(_, name)| name));
+                return None;
+            }
             // Names, secrets, journals, and what only the program knows that wrote it.
             _ => return None,
         };
@@ -192,12 +223,33 @@ impl Section {
     fn enhanced(&mut self, fields: Fields<'_>) -> Option<Found> {
         let found = self.timed(fields, fields.u32(0)? as usize)?;
         let options_at = found.1.end.next_multiple_of(4);
+        self.owners.begin_packet();
         if fields.body.len() > options_at {
-            let dropped = fields.options(options_at).find(|(code, _)| *code == OPTION_DROPPED_BEFORE);
-            let dropped = dropped.and_then(|(_, value)| Some(self.endian.u64(*value.first_chunk()?)));
-            self.note_dropped_before(fields.u32(0)? as usize, dropped);
+            for (code, value) in fields.options(options_at) {
+                self.take_option(fields.u32(0)? as usize, code, value);
+            }
         }
         Some(found)
+    }
+
+    /// Takes an option of a packet of an interface.
+    fn take_option(&mut self, interface: usize, code: u16, value: &[u8]) {
+        let number = || value.first_chunk().map(|bytes| self.endian.u32(*bytes));
+        match code {
+            OPTION_DROPPED_BEFORE => {
+                let dropped = value.first_chunk().map(|bytes| self.endian.u64(*bytes));
+                self.note_dropped_before(interface, dropped);
+            }
+            OPTION_FLAGS => self.owners.flags = number().unwrap_or(0),
+            OPTION_DARWIN_PROCESS => self.owners.process = number(),
+            OPTION_COMMENT => self.owners.take_comment(value),
+            _ => {}
+        }
+    }
+
+    /// The owner of the packet that was read last.
+    pub(super) fn owner(&self) -> Option<FrameOwner> {
+        self.owners.of_packet()
     }
 
     /// As the enhanced one, but with the interface in two bytes and a count of losses, if it is known.

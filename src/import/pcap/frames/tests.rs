@@ -305,3 +305,65 @@ proptest! {
         frames(&file);
     }
 }
+
+#[test]
+fn nanoseconds_under_the_number_for_microseconds_are_told_by_their_size() {
+    let file =
+        classic(0xa1b2_c3d4, false, &[(1, 5, b"one"), (2, 250_000_000, b"two"), (3, 999_999_999, b"x")]);
+    let times: Vec<_> = frames(&file).0.iter().map(|(_, ts_ns, ..)| ts_ns.unwrap()).collect();
+    assert_eq!(times, [1_000_000_005, 2_250_000_000, 3_999_999_999]);
+    // A fraction that is neither says nothing about the others.
+    let file = classic(0xa1b2_c3d4, false, &[(1, 5, b"one"), (2, 4_000_000_000, b"two")]);
+    assert_eq!(frames(&file).0[0].1, Some(1_000_005_000));
+}
+
+#[test]
+fn aix_writes_nanoseconds_and_types_of_interfaces() {
+    let mut file = classic(0xa1b2_c3d4, true, &[(1, 250_000_000, b"one"), (2, 5, b"two")]);
+    file[4..8].copy_from_slice(&[0, 2, 0, 2]);
+    file[20..24].copy_from_slice(&6_u32.to_be_bytes());
+    let (seen, outcome) = frames(&file);
+    assert_eq!((seen[0].0, seen[0].1), (LinkType::ETHERNET.0, Some(1_250_000_000)));
+    assert_eq!((seen.len(), outcome.end), (2, End::Whole));
+}
+
+#[test]
+fn system_calls_are_no_packets() {
+    let capture = [section(), block(0x201, &[0; 16]), block(0x204, &[0; 20])].concat();
+    assert!(!is_capture(&capture));
+    assert!(is_capture(&[section(), interface(1, &[])].concat()));
+}
+
+#[test]
+fn a_packet_has_the_process_to_which_it_refers() {
+    let process = |pid: u32, name: &[u8]| {
+        let mut body = pid.to_le_bytes().to_vec();
+        body.extend([2, 0, name.len() as u8, 0]);
+        body.extend(name);
+        body.resize(body.len().next_multiple_of(4), 0);
+        block(0x8000_0001, &body)
+    };
+    let packet = |number: u8, flags: u8| {
+        let mut body = enhanced(0, 1, b"data")[8..].to_vec();
+        body.truncate(body.len() - 4);
+        body.extend([2, 0, 4, 0, flags, 0, 0, 0, 0x01, 0x80, 4, 0, number, 0, 0, 0, 0, 0, 0, 0]);
+        block(6, &body)
+    };
+    let file = [
+        section(),
+        interface(1, &[]),
+        process(7, b"a"),
+        process(9, b"curl"),
+        packet(1, 2),
+        packet(0, 1),
+        enhanced(0, 2, b"x"),
+    ]
+    .concat();
+    let mut reader = Reader::new(file.as_slice());
+    let mut owners = Vec::new();
+    while reader.advance().unwrap() {
+        let owner = reader.owner();
+        owners.push(owner.map(|found| (found.owner.pid.unwrap(), found.is_outgoing)));
+    }
+    assert_eq!(owners, [Some((9, Some(true))), Some((7, Some(false))), None]);
+}

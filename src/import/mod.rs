@@ -13,6 +13,7 @@ mod applications;
 mod begin;
 mod collect;
 mod decompress;
+pub mod ecs;
 mod envelope;
 pub mod eve;
 mod file_report;
@@ -69,6 +70,7 @@ pub struct Importer {
 /// Every importer; the first that recognises a file reads it.
 pub const IMPORTERS: &[&Importer] = &[
     &pcap::IMPORTER,
+    &ecs::IMPORTER,
     &zeek::IMPORTER,
     &eve::IMPORTER,
     &ss::IMPORTER,

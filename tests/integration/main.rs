@@ -26,6 +26,7 @@ mod golden;
 mod hostile;
 mod import;
 mod import_input;
+mod import_owned;
 mod import_pcap;
 mod import_text;
 mod import_tools;

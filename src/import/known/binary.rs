@@ -4,6 +4,7 @@
 //! `magic(5)` database of file.
 
 use super::{EDITCAP, Known};
+use crate::import::pcap::frames;
 
 /// Bytes at an offset, and what has them there.
 struct Magic {
@@ -55,7 +56,20 @@ const MAGICS: &[Magic] = &[
     at(0, b"SQLite format 3\0", "an SQLite database", NO_TRAFFIC),
     at(0, b"PAR1", "a Parquet file", "if it is a capture of netrec, it needs no import: netrec analyze FILE"),
     at(0, b"ARROW1", "an Arrow file", NO_TRAFFIC),
-    // Compressed and archives.
+    // What is certainly something else.
+    at(0, b"\x7fELF", "a program or library (ELF)", NO_TRAFFIC),
+    at(0, b"MZ", "a program of Windows", NO_TRAFFIC),
+    at(0, b"\xcf\xfa\xed\xfe", "a program of macOS", NO_TRAFFIC),
+    at(0, b"\xca\xfe\xba\xbe", "a program of macOS or Java", NO_TRAFFIC),
+    at(0, b"%PDF", "a PDF", NO_TRAFFIC),
+    at(0, b"\x89PNG\r\n\x1a\n", "an image", NO_TRAFFIC),
+    at(0, b"\xff\xd8\xff", "an image", NO_TRAFFIC),
+    at(0, b"GIF8", "an image", NO_TRAFFIC),
+    at(0, b"\xde\x12\x04\x95", "a catalogue of translations", NO_TRAFFIC),
+];
+
+/// What is compressed, and archives.
+const ARCHIVES: &[Magic] = &[
     // What is compressed once was decompressed before this is looked at.
     at(0, b"\x1f\x8b\x08", "compressed twice", "decompress it on the way: zcat FILE | netrec import -"),
     at(
@@ -102,16 +116,6 @@ const MAGICS: &[Magic] = &[
     at(257, b"ustar", "a tar archive", UNPACK),
     at(0, b"!<arch>\n", "an archive of ar, perhaps a Debian package", UNPACK),
     at(0, b"\xed\xab\xee\xdb", "an RPM package", NO_TRAFFIC),
-    // What is certainly something else.
-    at(0, b"\x7fELF", "a program or library (ELF)", NO_TRAFFIC),
-    at(0, b"MZ", "a program of Windows", NO_TRAFFIC),
-    at(0, b"\xcf\xfa\xed\xfe", "a program of macOS", NO_TRAFFIC),
-    at(0, b"\xca\xfe\xba\xbe", "a program of macOS or Java", NO_TRAFFIC),
-    at(0, b"%PDF", "a PDF", NO_TRAFFIC),
-    at(0, b"\x89PNG\r\n\x1a\n", "an image", NO_TRAFFIC),
-    at(0, b"\xff\xd8\xff", "an image", NO_TRAFFIC),
-    at(0, b"GIF8", "an image", NO_TRAFFIC),
-    at(0, b"\xde\x12\x04\x95", "a catalogue of translations", NO_TRAFFIC),
 ];
 
 /// Magic bytes from this number on are found in no other text.
@@ -122,13 +126,22 @@ pub(super) fn find_words(bytes: &[u8]) -> Option<Known> {
     find_magic(bytes, LONG_MAGIC)
 }
 
+/// The kind of an archive, or of what is compressed.
+pub(super) fn find_archive(bytes: &[u8]) -> Option<Known> {
+    let Magic { known: Known { name, way }, .. } = ARCHIVES.iter().find(|magic| magic.is_in(bytes))?;
+    Some(Known { name, way })
+}
+
 fn find_magic(bytes: &[u8], fewest: usize) -> Option<Known> {
-    let has = |magic: &&Magic| {
-        let from = bytes.get(magic.offset..);
-        magic.bytes.len() >= fewest && from.is_some_and(|bytes| bytes.starts_with(magic.bytes))
-    };
+    let has = |magic: &&Magic| magic.bytes.len() >= fewest && magic.is_in(bytes);
     let Magic { known: Known { name, way }, .. } = MAGICS.iter().find(has)?;
     Some(Known { name, way })
+}
+
+impl Magic {
+    fn is_in(&self, bytes: &[u8]) -> bool {
+        bytes.get(self.offset..).is_some_and(|bytes| bytes.starts_with(self.bytes))
+    }
 }
 
 /// The binary format of a file that begins so.
@@ -136,6 +149,10 @@ pub(super) fn find(bytes: &[u8]) -> Option<Known> {
     let known = |name, way| Some(Known { name, way });
     if let Some(known) = find_magic(bytes, 0) {
         return Some(known);
+    }
+    if frames::is_of_system_calls(bytes) {
+        let way = "it holds system calls, not packets: record on the host with netrec record";
+        return known("a capture of system calls (sysdig, Falco)", way);
     }
     if is_etl(bytes) {
         let way = "convert it first: pktmon etl2pcap FILE, or etl2pcapng FILE out.pcapng";

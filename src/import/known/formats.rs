@@ -24,6 +24,8 @@ const BLOCKED: &str = "it lists packets that a firewall logged, not connections:
 const REQUESTS: &str =
     "it lists requests, not connections: use Zeek's logs, a packet capture or netrec record";
 const NO_SOCKETS: &str = "it lists no sockets: import the output of ss -tunap or netstat -anp";
+const ZED: &str =
+    "convert it on the way: super -f zeek FILE | netrec import - (earlier versions: zq -f zeek)";
 const NO_FLOWS: &str = "it holds no network flows";
 
 /// Formats in the order in which they are looked for: the special before the general.
@@ -82,6 +84,27 @@ pub(super) const FORMATS: &[(Sign, Known)] = &[
     (Line(&["CEF:0|"]), Known { name: "events in CEF", way: NOT_READ }),
     (Line(&["CEF:1|"]), Known { name: "events in CEF", way: NOT_READ }),
     (Line(&["LEEF:"]), Known { name: "events in LEEF", way: NOT_READ }),
+    (
+        Text(&["\"type\":\"packetbeat\""]),
+        Known {
+            name: "events of Packetbeat other than flows",
+            way: "enable packetbeat.flows, and import its flow events",
+        },
+    ),
+    // Records of others in a form of their own.
+    (Test(lines::is_super_json), Known { name: "records of Zed, Brim or SuperDB", way: ZED }),
+    (Text(&["\"type\":{\"kind\":\"record\""]), Known { name: "records of Zed, Brim or SuperDB", way: ZED }),
+    (
+        Text(&["\"resultType\":\"streams\"", "\"values\":"]),
+        Known {
+            name: "the answer of Grafana Loki to a query",
+            way: "take the lines out on the way: jq -r '.data.result[].values[][1]' FILE | netrec import -",
+        },
+    ),
+    (
+        Text(&["\"logContent\":", "\"sourceAddress\":"]),
+        Known { name: "VCN flow logs of Oracle Cloud", way: NOT_READ },
+    ),
     // Tables of connections.
     (
         Test(lines::is_conntrack),
@@ -194,18 +217,6 @@ pub(super) const FORMATS: &[(Sign, Known)] = &[
     (
         Text(&["\"jsonPayload\"", "\"connection\"", "\"src_ip\""]),
         Known { name: "Google Cloud VPC flow logs", way: NOT_READ },
-    ),
-    (
-        Text(&["\"zeek\"", "\"source\"", "\"destination\"", "\"@timestamp\""]),
-        Known {
-            name: "Zeek's records in the Elastic Common Schema",
-            way: "netrec does not read them: import Zeek's own logs",
-        },
-    ),
-    (Text(&["\"type\":\"packetbeat\""]), Known { name: "events of Packetbeat", way: NOT_READ }),
-    (
-        Starts("{_path:"),
-        Known { name: "Zed's notation (ZSON)", way: "write it as JSON: zq -f json, and import that" },
     ),
     (Line(&["ts,te,td,sa,da,sp,dp"]), Known { name: "the CSV of nfdump", way: NOT_READ }),
     (Line(&["SRC_IP", "DST_IP", "PACKETS", "BYTES"]), Known { name: "the text of pmacct", way: NOT_READ }),

@@ -47,6 +47,14 @@ pub(super) fn is_tcpvcon(line: &str) -> bool {
     is_table || ["[TCP] ", "[UDP] ", "[TCPV6] ", "[UDPV6] "].iter().any(|name| line.starts_with(name))
 }
 
+/// `{_path:"conn",ts:2023-11-14T22:13:20.25Z,id:{orig_h:10.0.0.1,…`: names without quotes.
+pub(super) fn is_super_json(line: &str) -> bool {
+    let Some(rest) = line.trim_start().strip_prefix('{') else { return false };
+    let name = rest.find(':').map_or("", |colon| &rest[..colon]);
+    let is_name = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    is_name && !name.is_empty() && (line.contains(",ts:") || line.contains("{ts:"))
+}
+
 /// A full line of base64, as mail and consoles have it.
 pub(super) fn is_base64(line: &str) -> bool {
     let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');

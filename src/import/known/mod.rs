@@ -23,6 +23,10 @@ const EDITCAP: &str = "convert it first: editcap -F pcap FILE out.pcap";
 
 /// What a file is, in words that go on after "it".
 pub(super) fn describe(begin: &Begin) -> String {
+    // An archive may hold packets as they are, and so does what a compressor could not make smaller.
+    if let Some(Known { name, way }) = binary::find_archive(&begin.bytes) {
+        return format!("is {name}; {way}");
+    }
     if let Some(at) = frames::find_capture(&begin.bytes) {
         return format!(
             "begins with {at} bytes of something else, and a packet capture follows; cut them off on the way: \

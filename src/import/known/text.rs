@@ -112,11 +112,6 @@ mod tests {
                 "netrec record",
             ),
             (
-                "{\"@timestamp\":\"2023-11-14T22:13:20Z\",\"source\":{\"ip\":\"10.0.0.1\"},\"destination\":{},\"zeek\":{}}\n",
-                "Elastic Common Schema",
-                "Zeek's own logs",
-            ),
-            (
                 "{\"Event\":{\"System\":{\"Provider\":{\"#attributes\":{\"Name\":\"Microsoft-Windows-Security-Auditing\"}},\"EventID\":5156}}}\n",
                 "Windows security log",
                 "Sysmon",
@@ -135,6 +130,16 @@ mod tests {
     fn what_tools_and_firewalls_print_is_named_with_the_way_out() {
         for (text, name, way) in [
             (
+                "{_path:\"conn\",ts:2023-11-14T22:13:20.25Z,uid:\"C1\",id:{orig_h:10.0.0.1}}\n",
+                "Zed",
+                "super -f zeek FILE | netrec import -",
+            ),
+            (
+                "{\"status\":\"success\",\"data\":{\"resultType\":\"streams\",\"result\":[{\"stream\":{},\"values\":[]}]}}",
+                "Loki",
+                "jq -r",
+            ),
+            (
                 "1MOyoQIABAAAAAAAAAAAAAAABAABAAAAAPFTZZDQAwA2AAAANgAAAAIAAAAACwIAAAAACgg=\n",
                 "base64",
                 "base64 -d FILE",
@@ -145,10 +150,10 @@ mod tests {
             (
                 "{\"@timestamp\": \"2023-11-14T22:13:20Z\", \"agent\": {\"type\": \"packetbeat\"}}\n",
                 "Packetbeat",
-                "packets",
+                "packetbeat.flows",
             ),
             ("\"_raw\",\"_time\",host\n", "Splunk", "raw text"),
-            ("{_path:\"conn\",ts:2023-11-14T22:13:20Z}\n", "ZSON", "zq -f json"),
+            ("{_path:\"conn\",ts:2023-11-14T22:13:20Z}\n", "Zed", "super -f zeek FILE"),
             (
                 "11/14/2023-22:13:20.25  [**] [1:2:3] X [**] [Classification: A] [Priority: 1] {TCP} 10.0.0.1:1 -> 192.0.2.1:443\n",
                 "fast.log",

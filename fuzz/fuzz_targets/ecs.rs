@@ -1,0 +1,16 @@
+//! Events in the Elastic Common Schema.
+#![no_main]
+
+use std::cell::RefCell;
+
+use libfuzzer_sys::fuzz_target;
+use netrec_fuzz::files::Files;
+use netrec_fuzz::import::ecs;
+
+thread_local! {
+    static FILES: RefCell<Files> = RefCell::new(Files::new(&["events.json"]));
+}
+
+fuzz_target!(|bytes: &[u8]| {
+    FILES.with_borrow_mut(|files| files.import([bytes], Some(&ecs::IMPORTER)));
+});

@@ -1,7 +1,7 @@
 //! Periods × jitter × missed check-ins × background noise; and noise alone.
 
+use netrec::model::frame::Float64Type;
 use netrec::model::view::Numbers;
-use polars::prelude::Float64Type;
 
 use crate::frame::{self, Chance, Flow, Seen, Tally};
 

@@ -22,14 +22,13 @@ pub mod words;
 
 pub use config::Config;
 
-use polars::prelude::DataFrame;
-
 use crate::capture::{CaptureFile, Metadata, Selection};
 use crate::geo::Databases;
 use crate::insight::{self, Insight};
 use crate::model::Tables;
 use crate::model::detector::{DetectorTable, Run, Status};
 use crate::model::finding::Finding;
+use crate::model::frame::DataFrame;
 use crate::model::metrics::{Completeness, Metrics};
 use crate::{Result, humanize, memory, parallel};
 

@@ -18,6 +18,8 @@ macro_rules! dictionary_enum {
         impl $name {
             /// Every member, in the order of the dictionary keys.
             pub const ALL: &[Self] = &[$(Self::$member,)+];
+            /// Their texts in the capture, in the same order.
+            pub const TEXTS: &[&'static str] = &[$($text,)+];
 
             /// The text in the capture.
             pub const fn as_str(self) -> &'static str {

@@ -11,7 +11,7 @@ pub(super) const EXPORTER: Exporter =
     Exporter { id: "csv", extension: "csv", beside: None, head_lines: 1, write };
 
 fn write(tables: &Tables, _: &Metadata, target: &mut Target<'_>) -> Result<Exported> {
-    let table = Table::of(&tables.connections)?;
+    let table = Table::of(&tables.connections);
     target.write(|out| table.write(out))?;
     Exported::all_sockets(tables)
 }

@@ -1,6 +1,5 @@
 //! Every column of every connection, one object per line; unknown values are left out.
 
-use polars::prelude::AnyValue;
 use serde_json::{Map, Value};
 
 use super::{Exported, Exporter, Target};
@@ -8,6 +7,8 @@ use crate::Result;
 use crate::capture::Metadata;
 use crate::escape;
 use crate::model::Tables;
+use crate::model::frame::{Column, Values};
+use crate::model::view::{Flags, Numbers, Words};
 
 /// See the [module's documentation](self).
 pub(super) const EXPORTER: Exporter =
@@ -15,12 +16,13 @@ pub(super) const EXPORTER: Exporter =
 
 fn write(tables: &Tables, _: &Metadata, target: &mut Target<'_>) -> Result<Exported> {
     let frame = &tables.connections;
+    let columns: Vec<_> = frame.columns().iter().map(|column| (column.name(), cells(column))).collect();
     target.write(|out| {
         for row in 0..frame.height() {
             let mut object = Map::new();
-            for column in frame.columns() {
-                if let Some(value) = column.get(row).ok().and_then(|value| json(&value)) {
-                    object.insert(column.name().to_string(), value);
+            for (name, cell) in &columns {
+                if let Some(value) = cell(row) {
+                    object.insert((*name).to_owned(), value);
                 }
             }
             let line = serde_json::to_string(&object).map_err(std::io::Error::other)?;
@@ -31,18 +33,22 @@ fn write(tables: &Tables, _: &Metadata, target: &mut Target<'_>) -> Result<Expor
     Exported::all_sockets(tables)
 }
 
-fn json(value: &AnyValue<'_>) -> Option<Value> {
-    if let Some(text) = value.get_str() {
-        return Some(Value::from(text));
+/// The cells of a column by row; none where the value is unknown.
+fn cells(column: &Column) -> Box<dyn Fn(usize) -> Option<Value> + '_> {
+    macro_rules! cells {
+        ($view:expr) => {{
+            let view = $view;
+            Box::new(move |row| view.get(row).map(Value::from))
+        }};
     }
-    Some(match value {
-        AnyValue::Boolean(flag) => Value::from(*flag),
-        AnyValue::UInt16(number) => Value::from(*number),
-        AnyValue::UInt32(number) => Value::from(*number),
-        AnyValue::UInt64(number) => Value::from(*number),
-        AnyValue::Int64(number) => Value::from(*number),
-        AnyValue::Float32(number) => Value::from(*number),
-        AnyValue::Float64(number) => Value::from(*number),
-        _ => return None,
-    })
+    match column.values() {
+        Values::Text(texts) => cells!(Words::new(texts)),
+        Values::Flags(flags) => cells!(Flags::new(flags)),
+        Values::U16(numbers) => cells!(Numbers::new(numbers)),
+        Values::U32(numbers) => cells!(Numbers::new(numbers)),
+        Values::U64(numbers) => cells!(Numbers::new(numbers)),
+        Values::I64(numbers) => cells!(Numbers::new(numbers)),
+        Values::F32(numbers) => cells!(Numbers::new(numbers)),
+        Values::F64(numbers) => cells!(Numbers::new(numbers)),
+    }
 }

@@ -5,14 +5,12 @@
 
 use std::io::{self, Write};
 
-use polars::prelude::{
-    Column, DataFrame, DataType, Float32Type, Float64Type, Int64Type, UInt16Type, UInt32Type, UInt64Type,
-};
-
 use crate::escape;
 use crate::humanize;
+use crate::model::frame::{
+    Column, DataFrame, Float32Type, Float64Type, Int64Type, UInt16Type, UInt32Type, UInt64Type, Values,
+};
 use crate::model::view::{Flags, Numbers, Words};
-use crate::{Error, Result};
 
 /// Suffix of the names of columns with moments in µs since the Unix epoch.
 const MOMENT_SUFFIX: &str = "_seen_us";
@@ -48,13 +46,10 @@ pub struct Table<'a> {
 
 impl<'a> Table<'a> {
     /// The table of a frame.
-    ///
-    /// # Errors
-    /// If a column has a type that no table of netrec uses: a bug.
-    pub fn of(frame: &'a DataFrame) -> Result<Self> {
-        let columns = frame.columns().iter().map(|column| Cells::of(frame, column)).collect::<Result<_>>()?;
+    pub fn of(frame: &'a DataFrame) -> Self {
+        let columns = frame.columns().iter().map(Cells::of).collect();
         let names = frame.columns().iter().map(|column| header(column.name())).collect();
-        Ok(Self { names, columns, rows: frame.height() })
+        Self { names, columns, rows: frame.height() }
     }
 
     /// Writes the table, row by row.
@@ -89,22 +84,19 @@ fn header(name: &str) -> String {
 }
 
 impl<'a> Cells<'a> {
-    fn of(frame: &'a DataFrame, column: &Column) -> Result<Self> {
-        let name = column.name().as_str();
-        Ok(match column.dtype() {
-            dtype if Words::are(dtype) => Self::Text(Texts::new(Words::of(frame, name)?)),
-            DataType::Boolean => Self::Flag(Flags::new(frame, name)?),
-            DataType::UInt16 => Self::U16(Numbers::of(frame, name)?),
-            DataType::UInt32 => Self::U32(Numbers::of(frame, name)?),
-            DataType::UInt64 => Self::U64(Numbers::of(frame, name)?),
-            DataType::Int64 if name.ends_with(MOMENT_SUFFIX) => {
-                Self::Moment(Numbers::of(frame, name)?, Minutes::new())
-            }
-            DataType::Int64 => Self::I64(Numbers::of(frame, name)?),
-            DataType::Float32 => Self::F32(Numbers::of(frame, name)?),
-            DataType::Float64 => Self::F64(Numbers::of(frame, name)?),
-            other => return Err(Error::Analysis(format!("the column {name} is of type {other}"))),
-        })
+    fn of(column: &'a Column) -> Self {
+        let is_moment = column.name().ends_with(MOMENT_SUFFIX);
+        match column.values() {
+            Values::Flags(flags) => Self::Flag(Flags::new(flags)),
+            Values::U16(numbers) => Self::U16(Numbers::new(numbers)),
+            Values::U32(numbers) => Self::U32(Numbers::new(numbers)),
+            Values::U64(numbers) => Self::U64(Numbers::new(numbers)),
+            Values::I64(moments) if is_moment => Self::Moment(Numbers::new(moments), Minutes::new()),
+            Values::I64(numbers) => Self::I64(Numbers::new(numbers)),
+            Values::F32(numbers) => Self::F32(Numbers::new(numbers)),
+            Values::F64(numbers) => Self::F64(Numbers::new(numbers)),
+            Values::Text(texts) => Self::Text(Texts::new(Words::new(texts))),
+        }
     }
 
     /// Appends the cell of a row; nothing for null.
@@ -247,14 +239,13 @@ impl Minutes {
 
 #[cfg(test)]
 mod tests {
-    use polars::prelude::df;
-
     use super::*;
+    use crate::model::frame::df;
     use crate::report::fixture;
 
     fn text_of(frame: &DataFrame) -> String {
         let mut out = Vec::new();
-        Table::of(frame).unwrap().write(&mut out).unwrap();
+        Table::of(frame).write(&mut out).unwrap();
         String::from_utf8(out).unwrap()
     }
 

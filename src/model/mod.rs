@@ -6,7 +6,8 @@
 //! | module | content |
 //! |---|---|
 //! | [`records`], [`texts`], [`index`] | what the pass makes of rows: plain records, each string once |
-//! | [`tables`] | the same as polars frames, and sums over them |
+//! | [`tables`] | the same as frames, and sums over them |
+//! | [`frame`] | a table in memory: columns that are Arrow arrays |
 //! | [`sockets`], [`processes`], [`view`] | typed row-by-row access to tables |
 //! | [`queries`] | the same for DNS queries |
 //! | [`attack`] | names of ATT&CK techniques |
@@ -26,6 +27,7 @@ pub mod csv;
 pub mod detector;
 pub mod features;
 pub mod finding;
+pub mod frame;
 pub mod groups;
 pub mod ids;
 pub mod index;

@@ -1,11 +1,10 @@
 //! The result of a detector's run.
 
-use polars::prelude::DataFrame;
-
 use super::about::About;
 use super::finding::Finding;
 use super::sockets::{Socket, Sockets};
 use super::tables::Tables;
+use crate::model::frame::DataFrame;
 
 /// How a run ended.
 #[derive(Debug)]

@@ -246,6 +246,11 @@ pub enum Scope {
 macro_rules! texts_of {
     ($name:ident { $($member:ident = $text:literal,)+ }) => {
         impl $name {
+            /// Every member, in its order.
+            pub const ALL: &[Self] = &[$(Self::$member,)+];
+            /// Their texts in the tables, in the same order.
+            pub const TEXTS: &[&'static str] = &[$($text,)+];
+
             /// The text that stands in the tables.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$member => $text,)+ }

@@ -23,13 +23,14 @@ const LIFE: [TcpState; TcpState::ALL.len()] = [
     TcpState::Close,
 ];
 
-/// For every set, its members joined by `>`; `None` for the empty set.
-static TEXTS: LazyLock<Vec<Option<String>>> = LazyLock::new(|| {
+/// For every set, its members joined by `>`; empty for the empty set.
+static TEXTS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
     let sets = (0..1_u16 << TcpState::ALL.len()).map(States);
     let text = |set: States| {
         let members: Vec<&str> =
             LIFE.into_iter().filter(|state| set.contains(*state)).map(TcpState::as_str).collect();
-        (!set.is_empty()).then(|| members.join(">"))
+        // Made once, and needed until the program ends.
+        &*members.join(">").leak()
     };
     sets.map(text).collect()
 });
@@ -85,9 +86,24 @@ impl States {
         LIFE.into_iter().rev().find(|state| self.contains(*state))
     }
 
-    /// Its members joined by `>` in the order of a connection's life; `None` for the empty set.
-    pub fn text(self) -> Option<&'static str> {
-        TEXTS.get(usize::from(self.0))?.as_deref()
+    /// Its members joined by `>` in the order of a connection's life; empty for the empty set.
+    pub fn text(self) -> &'static str {
+        TEXTS.get(usize::from(self.0)).copied().unwrap_or_default()
+    }
+
+    /// The texts of every set, by [`Self::bits`].
+    pub(super) fn texts() -> &'static [&'static str] {
+        &TEXTS
+    }
+
+    /// A bit for every state in it.
+    pub(super) const fn bits(self) -> u16 {
+        self.0
+    }
+
+    /// The set of these bits.
+    pub(super) fn from_bits(bits: usize) -> Option<Self> {
+        (bits < TEXTS.len()).then_some(Self(bits as u16))
     }
 
     /// The set with this text.
@@ -103,15 +119,15 @@ mod tests {
     #[test]
     fn states_are_named_in_the_order_of_a_life() {
         let seen = States::new(&[TcpState::TimeWait, TcpState::Established, TcpState::SynSent]);
-        assert_eq!(seen.text(), Some("SYN_SENT>ESTABLISHED>TIME_WAIT"));
-        assert_eq!(States::NONE.text(), None);
-        assert_eq!(States::new(TcpState::ALL).text().map(|s| s.split('>').count()), Some(11));
+        assert_eq!(seen.text(), "SYN_SENT>ESTABLISHED>TIME_WAIT");
+        assert_eq!(States::NONE.text(), "");
+        assert_eq!(States::new(TcpState::ALL).text().split('>').count(), 11);
     }
 
     #[test]
     fn every_set_is_what_its_text_says() {
         for bits in 1..1 << TcpState::ALL.len() {
-            assert_eq!(States(bits).text().and_then(States::from_text), Some(States(bits)));
+            assert_eq!(States::from_text(States(bits).text()), Some(States(bits)));
         }
         assert_eq!(States::from_text("ESTABLISHED>NONSENSE"), None);
     }

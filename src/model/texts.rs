@@ -3,48 +3,87 @@
 use super::index::Index;
 use super::records::TextId;
 
-/// Every string of the capture once: one long text with the ends of each, so that a string costs some
-/// fifteen bytes more than it is long.
+/// Texts in their order: one long text with the ends of each, so that a text costs eight bytes more than it is long.
 #[derive(Debug, Default)]
-pub struct Texts {
+pub struct TextList {
     all: String,
     /// Where each ends in `all`.
     ends: Vec<usize>,
+}
+
+impl TextList {
+    /// Number of texts.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there is no text.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// Adds a text after the last.
+    pub fn push(&mut self, text: &str) {
+        self.all.push_str(text);
+        self.ends.push(self.all.len());
+    }
+
+    /// The text at a place; none after the last.
+    #[inline]
+    pub fn get(&self, at: usize) -> Option<&str> {
+        let end = *self.ends.get(at)?;
+        let begin = at.checked_sub(1).map_or(0, |before| self.ends[before]);
+        self.all.get(begin..end)
+    }
+}
+
+/// Every string of the capture once.
+#[derive(Debug, Default)]
+pub struct Texts {
+    list: TextList,
     keys: Index,
 }
 
 impl Texts {
     /// Number of texts.
     pub fn len(&self) -> usize {
-        self.ends.len()
+        self.list.len()
     }
 
     /// Whether there is no text yet.
     pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
+        self.list.is_empty()
     }
 
     /// The key of a text, new or known.
     pub fn intern(&mut self, text: &str) -> TextId {
-        let Self { all, ends, keys } = self;
-        if let Some(place) = keys.find(text, |at| at_place(all, ends, at) == text) {
+        let Self { list, keys } = self;
+        if let Some(place) = keys.find(text, |at| list.get(at) == Some(text)) {
             return TextId::of(place as u32);
         }
-        all.push_str(text);
-        ends.push(all.len());
-        keys.insert(text, ends.len() - 1, |at| at_place(all, ends, at));
-        TextId::of(ends.len() as u32 - 1)
+        list.push(text);
+        keys.insert(text, list.len() - 1, |at| list.get(at).unwrap_or_default());
+        TextId::of(list.len() as u32 - 1)
     }
 
     /// The text of a key that [`Texts::intern`] gave.
     pub fn get(&self, id: TextId) -> &str {
-        at_place(&self.all, &self.ends, id.get() as usize)
+        self.list.get(id.get() as usize).unwrap_or_default()
     }
-}
 
-fn at_place<'a>(all: &'a str, ends: &[usize], at: usize) -> &'a str {
-    let begin = at.checked_sub(1).map_or(0, |before| ends[before]);
-    &all[begin..ends[at]]
+    /// The texts from A to Z, and by the key of each its place among them.
+    pub(super) fn sorted(&self) -> (TextList, Vec<u32>) {
+        let mut ids: Vec<TextId> = (0..self.len() as u32).map(TextId::of).collect();
+        ids.sort_unstable_by_key(|id| self.get(*id));
+        let mut list =
+            TextList { all: String::with_capacity(self.list.all.len()), ends: Vec::with_capacity(ids.len()) };
+        let mut places = vec![0; ids.len()];
+        for (place, id) in (0..).zip(ids) {
+            list.push(self.get(id));
+            places[id.get() as usize] = place;
+        }
+        (list, places)
+    }
 }
 
 #[cfg(test)]

@@ -1,25 +1,24 @@
-//! Typed views of table columns: reading a row's value costs only an index operation.
-//!
-//! For every access, polars checks which chunk a row is in and how the column is stored. The tables
-//! here have a single chunk, so this is resolved once per column. A view copies nothing.
+//! Typed views of table columns: reading a row's value costs only an index operation. A view copies nothing.
 
-use polars::prelude::{
-    BooleanType, Categorical8Type, Categorical16Type, Categorical32Type, CategoricalMapping,
-    CategoricalPhysical, ChunkedArray, DataFrame, DataType, PolarsDataType, PolarsNumericType,
-    PolarsPhysicalType, StringType, UInt8Type, UInt16Type, UInt32Type,
-};
+use std::marker::PhantomData;
 
+use arrow_array::types::{UInt8Type, UInt16Type, UInt32Type};
+use arrow_array::{Array, ArrowPrimitiveType, BooleanArray, LargeStringArray, PrimitiveArray};
+use arrow_buffer::NullBuffer;
+
+use super::frame::{DataFrame, Number, TextValues, Values, Vocabulary};
 use super::records::TextId;
 use super::tables::cell::Named;
+use super::texts::TextList;
 use crate::{Error, Result};
 
 /// A column of numbers.
-pub struct Numbers<'a, T: PolarsNumericType> {
+pub struct Numbers<'a, T: ArrowPrimitiveType> {
     /// Empty if all are null, so that the first check ends every access: of an import, many columns are.
     values: &'a [T::Native],
-    array: &'a <T as PolarsDataType>::Array,
+    rows: usize,
     /// Most columns have no nulls, so checking for them can be skipped.
-    has_nulls: bool,
+    nulls: Option<&'a NullBuffer>,
 }
 
 /// A text column.
@@ -28,11 +27,11 @@ pub struct Words<'a>(Texts<'a>);
 /// How a column stores its texts.
 enum Texts<'a> {
     /// In the column itself.
-    Own(&'a <StringType as PolarsDataType>::Array),
-    /// As keys into a mapping of keys to texts.
-    Keys(Numbers<'a, UInt32Type>, &'a CategoricalMapping),
-    /// The same for a few texts, which are stored here by key.
-    Few(Keys<'a>, Vec<Option<&'a str>>),
+    Own(&'a LargeStringArray),
+    /// As keys of all texts of the capture.
+    Keys(Numbers<'a, UInt32Type>, &'a TextList),
+    /// As keys of texts that the program has.
+    Few(Keys<'a>, Vocabulary),
 }
 
 /// Keys of few texts.
@@ -51,49 +50,45 @@ impl Keys<'_> {
     }
 }
 
-/// A column of texts that are members of an enum in this program.
-pub struct Names<'a, N>(Members<'a, N>);
-
-/// How a column stores its members.
-enum Members<'a, N> {
-    /// By key.
-    Keys(Keys<'a>, Vec<Option<N>>),
-    /// As texts, in a table whose texts have been replaced.
-    Texts(Words<'a>),
-}
+/// A column of texts that are members of an enum in this program, or sets of such members.
+pub struct Names<'a, N>(Words<'a>, PhantomData<N>);
 
 /// A boolean column.
-pub struct Flags<'a>(&'a <BooleanType as PolarsDataType>::Array);
+pub struct Flags<'a>(&'a BooleanArray);
 
-impl<'a, T: PolarsNumericType> Numbers<'a, T> {
+impl<'a, T: Number> Numbers<'a, T> {
     /// The view of a column.
     ///
     /// # Errors
-    /// [`Error::Analysis`] if the column is missing, of another type, or in several chunks: a bug.
+    /// [`Error::Analysis`] if the column is missing or of another type: a bug.
     pub fn of(table: &'a DataFrame, column: &str) -> Result<Self> {
-        Ok(Self::new(array::<T>(table, column)?))
+        T::of(table.column(column)?).map(Self::new).ok_or_else(|| of_another_type(column))
     }
+}
 
-    fn new(array: &'a T::Array) -> Self {
-        let nulls = array.validity().map_or(0, |known| array.len() - known.set_bits());
-        let values = if nulls == array.len() { &[] } else { array.values().as_slice() };
-        Self { values, array, has_nulls: nulls > 0 }
+impl<'a, T: ArrowPrimitiveType> Numbers<'a, T> {
+    /// The view of an array.
+    pub fn new(array: &'a PrimitiveArray<T>) -> Self {
+        let (rows, nulls) = (array.len(), array.nulls().filter(|nulls| nulls.null_count() > 0));
+        let values = if array.null_count() == rows { &[] } else { &array.values()[..] };
+        Self { values, rows, nulls }
     }
 
     /// The value in a row; `None` if it is null or there is no such row.
     #[inline]
     pub fn get(&self, row: usize) -> Option<T::Native> {
         let value = *self.values.get(row)?;
-        (!self.has_nulls || self.is_known(row)).then_some(value)
+        self.nulls.is_none_or(|nulls| nulls.is_valid(row)).then_some(value)
     }
 
-    fn is_known(&self, row: usize) -> bool {
-        self.array.validity().is_none_or(|known| known.get(row) == Some(true))
+    /// The values in the order of their rows.
+    pub fn iter(&self) -> impl Iterator<Item = Option<T::Native>> {
+        (0..self.len()).map(|row| self.get(row))
     }
 
     /// Number of rows.
     pub fn len(&self) -> usize {
-        self.array.len()
+        self.rows
     }
 
     /// Whether there is no row.
@@ -106,33 +101,22 @@ impl<'a> Words<'a> {
     /// The view of a column.
     ///
     /// # Errors
-    /// [`Error::Analysis`] if the column is missing, not a text column, or in several chunks: a bug.
+    /// [`Error::Analysis`] if the column is missing or not a text column: a bug.
     pub fn of(table: &'a DataFrame, column: &str) -> Result<Self> {
-        let series = table.column(column)?.as_materialized_series();
-        let DataType::Categorical(categories, mapping) = series.dtype() else {
-            return Ok(Self(Texts::Own(array::<StringType>(table, column)?)));
-        };
-        let texts =
-            || (0..mapping.num_cats_upper_bound()).map(|key| mapping.cat_to_str(key as u32)).collect();
-        Ok(Self(match categories.physical() {
-            CategoricalPhysical::U8 => {
-                let keys = series.cat::<Categorical8Type>()?.physical();
-                Texts::Few(Keys::U8(Numbers::new(one_piece(keys, column)?)), texts())
-            }
-            CategoricalPhysical::U16 => {
-                let keys = series.cat::<Categorical16Type>()?.physical();
-                Texts::Few(Keys::U16(Numbers::new(one_piece(keys, column)?)), texts())
-            }
-            CategoricalPhysical::U32 => {
-                let keys = series.cat::<Categorical32Type>()?.physical();
-                Texts::Keys(Numbers::new(one_piece(keys, column)?), mapping)
-            }
-        }))
+        match table.column(column)? {
+            Values::Text(values) => Ok(Self::new(values)),
+            _ => Err(of_another_type(column)),
+        }
     }
 
-    /// Whether columns of a type contain texts.
-    pub fn are(dtype: &DataType) -> bool {
-        matches!(dtype, DataType::String | DataType::Categorical(..))
+    /// The view of values.
+    pub fn new(values: &'a TextValues) -> Self {
+        Self(match values {
+            TextValues::Own(texts) => Texts::Own(texts),
+            TextValues::Words(keys, texts) => Texts::Keys(Numbers::new(keys), texts),
+            TextValues::Names(keys, texts) => Texts::Few(Keys::U8(Numbers::new(keys)), texts),
+            TextValues::Sets(keys, texts) => Texts::Few(Keys::U16(Numbers::new(keys)), texts),
+        })
     }
 
     /// The text in a row; `None` if it is null or there is no such row.
@@ -143,7 +127,7 @@ impl<'a> Words<'a> {
     #[inline(always)]
     pub fn get(&self, row: usize) -> Option<&'a str> {
         match &self.0 {
-            Texts::Keys(keys, mapping) => text_of(mapping, keys.get(row)?),
+            Texts::Keys(keys, texts) => text_of(texts, keys.get(row)?),
             Texts::Few(..) | Texts::Own(_) => self.get_of_few(row),
         }
     }
@@ -151,19 +135,12 @@ impl<'a> Words<'a> {
     #[inline(never)]
     fn get_of_few(&self, row: usize) -> Option<&'a str> {
         match &self.0 {
-            Texts::Own(texts) if row < texts.len() => texts.get(row),
-            Texts::Own(_) | Texts::Keys(..) => None,
-            Texts::Few(keys, texts) => *texts.get(keys.get(row)?)?,
+            Texts::Own(texts) => (row < texts.len() && texts.is_valid(row)).then(|| texts.value(row)),
+            Texts::Few(keys, texts) => texts.get(keys.get(row)?).copied(),
+            Texts::Keys(..) => None,
         }
     }
-}
 
-#[inline(never)]
-fn text_of(mapping: &CategoricalMapping, key: u32) -> Option<&str> {
-    mapping.cat_to_str(key)
-}
-
-impl<'a> Words<'a> {
     /// The key of the text in a row; keys are in the order of the texts. `None` if it is null, if
     /// there is no such row, or in a table whose texts have been replaced.
     #[inline]
@@ -178,7 +155,7 @@ impl<'a> Words<'a> {
     #[inline]
     pub fn text(&self, key: TextId) -> &'a str {
         match &self.0 {
-            Texts::Keys(_, mapping) => mapping.cat_to_str(key.get()).unwrap_or_default(),
+            Texts::Keys(_, texts) => texts.get(key.get() as usize).unwrap_or_default(),
             Texts::Own(_) | Texts::Few(..) => "",
         }
     }
@@ -188,23 +165,18 @@ impl<'a, N: Named> Names<'a, N> {
     /// The view of a column.
     ///
     /// # Errors
-    /// [`Error::Analysis`] if the column is missing, not a text column, or in several chunks: a bug.
+    /// [`Error::Analysis`] if the column is missing or not a text column: a bug.
     pub fn of(table: &'a DataFrame, column: &str) -> Result<Self> {
-        let words = Words::of(table, column)?;
-        Ok(Self(match words.0 {
-            Texts::Few(keys, texts) => {
-                Members::Keys(keys, texts.into_iter().map(|text| N::from_text(text?)).collect())
-            }
-            texts => Members::Texts(Words(texts)),
-        }))
+        Ok(Self(Words::of(table, column)?, PhantomData))
     }
 
     /// The value in a row; `None` if it is null or there is no such row.
     #[inline]
     pub fn get(&self, row: usize) -> Option<N> {
-        match &self.0 {
-            Members::Keys(keys, members) => *members.get(keys.get(row)?)?,
-            Members::Texts(words) => N::from_text(words.get(row)?),
+        match &self.0.0 {
+            Texts::Few(keys, _) => N::from_key(keys.get(row)?),
+            // A table whose texts have been replaced.
+            Texts::Own(_) | Texts::Keys(..) => N::from_text(self.0.get(row)?),
         }
     }
 }
@@ -213,37 +185,39 @@ impl<'a> Flags<'a> {
     /// The view of a column.
     ///
     /// # Errors
-    /// [`Error::Analysis`] if the column is missing, of another type, or in several chunks: a bug.
-    pub fn new(table: &'a DataFrame, column: &str) -> Result<Self> {
-        Ok(Self(array::<BooleanType>(table, column)?))
+    /// [`Error::Analysis`] if the column is missing or of another type: a bug.
+    pub fn of(table: &'a DataFrame, column: &str) -> Result<Self> {
+        match table.column(column)? {
+            Values::Flags(flags) => Ok(Self::new(flags)),
+            _ => Err(of_another_type(column)),
+        }
+    }
+
+    /// The view of an array.
+    pub fn new(flags: &'a BooleanArray) -> Self {
+        Self(flags)
     }
 
     /// The value in a row; `None` if it is null or there is no such row.
     #[inline]
     pub fn get(&self, row: usize) -> Option<bool> {
-        let value = self.0.values().get(row)?;
-        let is_known = self.0.validity().is_none_or(|known| known.get(row) == Some(true));
-        is_known.then_some(value)
+        (row < self.0.len() && self.0.is_valid(row)).then(|| self.0.value(row))
     }
 }
 
-/// The only chunk of a column.
-fn array<'a, T: PolarsPhysicalType>(table: &'a DataFrame, column: &str) -> Result<&'a T::Array> {
-    one_piece(table.column(column)?.as_materialized_series().unpack::<T>()?, column)
+#[inline(never)]
+fn text_of(texts: &TextList, key: u32) -> Option<&str> {
+    texts.get(key as usize)
 }
 
-fn one_piece<'a, T: PolarsDataType>(chunks: &'a ChunkedArray<T>, column: &str) -> Result<&'a T::Array> {
-    match chunks.downcast_get(0) {
-        Some(array) if chunks.chunks().len() == 1 => Ok(array),
-        _ => Err(Error::Analysis(format!("the column {column} is not in one piece"))),
-    }
+fn of_another_type(column: &str) -> Error {
+    Error::Analysis(format!("the column {column} is of another type"))
 }
 
 #[cfg(test)]
 mod tests {
-    use polars::prelude::{Float64Type, UInt16Type, UInt64Type, df};
-
     use super::*;
+    use crate::model::frame::{Float64Type, UInt64Type, df};
 
     fn table() -> DataFrame {
         df!(
@@ -265,30 +239,23 @@ mod tests {
         let names = Words::of(&table, "name").unwrap();
         let long = "longer than what a view holds inline";
         assert_eq!([0, 1, 2, 3].map(|row| names.get(row)), [None, Some("short"), Some(long), None]);
-        let opened = Flags::new(&table, "opened").unwrap();
+        let opened = Flags::of(&table, "opened").unwrap();
         assert_eq!([0, 1, 2, 3].map(|row| opened.get(row)), [Some(true), None, Some(false), None]);
     }
 
     #[test]
-    fn a_part_of_a_table_has_the_values_of_that_part() {
-        let part = table().slice(1, 2);
-        assert_eq!(Numbers::<UInt16Type>::of(&part, "port").unwrap().get(1), Some(80));
-        assert_eq!(Words::of(&part, "name").unwrap().get(0), Some("short"));
-        assert_eq!(Flags::new(&part, "opened").unwrap().get(0), None);
-    }
-
-    #[test]
     fn a_table_without_rows_has_its_columns() {
-        let empty = table().slice(0, 0);
+        let empty = df!("port" => [0_u16; 0], "name" => [""; 0], "opened" => [false; 0]).unwrap();
         assert!(Numbers::<UInt16Type>::of(&empty, "port").unwrap().is_empty());
         assert_eq!(Words::of(&empty, "name").unwrap().get(0), None);
+        assert_eq!(Flags::of(&empty, "opened").unwrap().get(0), None);
     }
 
     #[test]
-    fn another_type_a_missing_column_and_pieces_are_refused() {
+    fn another_type_and_a_missing_column_are_refused() {
         let table = table();
         assert!(Numbers::<UInt64Type>::of(&table, "port").is_err());
         assert!(Words::of(&table, "nothing").is_err());
-        assert!(Words::of(&table.vstack(&table).unwrap(), "name").is_err());
+        assert!(Words::of(&table, "port").is_err() && Flags::of(&table, "port").is_err());
     }
 }

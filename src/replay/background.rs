@@ -3,14 +3,13 @@
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 
-use polars::prelude::{DataFrame, UInt32Type, UInt64Type};
-
 use super::state::{Findings, TimelineMarker};
 use crate::analyze::{self, Config};
 use crate::capture::cursor::rows_of_connection;
 use crate::capture::{CaptureFile, Cursor, Row};
 use crate::geo::Databases;
 use crate::model::finding::Finding;
+use crate::model::frame::{DataFrame, UInt32Type, UInt64Type};
 use crate::model::view::Numbers;
 
 /// Number of activity intervals before anything has been read.

@@ -82,7 +82,7 @@ impl<'a> Files<'a> {
 
     fn write_table(&self, table: &TableFile) -> Result<PathBuf> {
         let frame = (table.rows)(self.analysis, self.report)?;
-        let rows = csv::Table::of(&frame)?;
+        let rows = csv::Table::of(&frame);
         self.folder.put_with(&format!("tables/{}.csv", table.name), |out| rows.write(out))
     }
 

@@ -4,8 +4,6 @@ mod detected;
 mod measured;
 mod recorded;
 
-use polars::prelude::{DataFrame, df};
-
 use super::CaptureIdentity;
 use crate::analyze::{Analysis, Config, Suppressed};
 use crate::capture::Metadata;
@@ -14,6 +12,7 @@ use crate::insight::{Insight, Step, Support};
 use crate::model::Tables;
 use crate::model::detector::{About, Method, Output, Periods, Run, Signal, Status};
 use crate::model::finding::{Confidence, Entities, Evidence, Finding, Judgement, Measurement, Severity};
+use crate::model::frame::{DataFrame, df};
 use crate::model::metrics::{Completeness, Metrics, Share};
 use crate::model::section::Section;
 

@@ -154,7 +154,7 @@ mod tests {
     fn a_table_without_its_columns_leaves_no_folder() {
         let place = tempfile::tempdir().unwrap();
         let mut analysis = fixture::analysis();
-        analysis.tables.time_bins = polars::prelude::DataFrame::default();
+        analysis.tables.time_bins = crate::model::frame::DataFrame::default();
         let folder = Folder::prepare(&place.path().join("report"), false).unwrap();
         assert!(write(&analysis, &fixture::identity(), &ReportFormat::ALL, None, folder).is_err());
         assert_eq!(fs::read_dir(place.path()).unwrap().count(), 0);

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ahash::{AHashMap, AHashSet};
-use polars::prelude::UInt64Type;
 
 use super::json::v1::Finding;
 use crate::Result;
 use crate::model::Tables;
+use crate::model::frame::UInt64Type;
 use crate::model::orientation::Orientation;
 use crate::model::records::Direction;
 use crate::model::sockets::{self, Source};

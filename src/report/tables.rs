@@ -3,12 +3,13 @@
 //! Tables refer to each other by number: `process` is a row in `processes.csv`, `endpoint` one in
 //! `endpoints.csv`, `conn_id` one in `connections.csv`.
 
-use polars::prelude::{BooleanChunked, DataFrame, SortMultipleOptions, df};
+use arrow_array::UInt32Array;
 
 use super::json::v1::{Entities, Finding, Insight, Report, Severity};
 use crate::Result;
 use crate::analyze::Analysis;
 use crate::model::Tables;
+use crate::model::frame::{DataFrame, df};
 use crate::model::records::Role;
 use crate::model::tables::{SocketColumns, pairs};
 
@@ -40,23 +41,23 @@ fn every_socket(tables: &Tables) -> Result<DataFrame> {
     if tables.foreign.height() == 0 {
         return Ok(tables.connections.clone());
     }
-    let all = tables.connections.vstack(&tables.foreign)?;
-    let mut rows = all.sort(["first_seen_us", "conn_id"], SortMultipleOptions::default())?;
-    // What lies in several pieces cannot be read row by row.
-    rows.rechunk_mut();
-    Ok(rows)
+    let all = DataFrame::concat(vec![tables.connections.clone(), tables.foreign.clone()])?;
+    let sockets = SocketColumns::of(&all)?;
+    let mut rows: Vec<u32> = (0..sockets.len() as u32).collect();
+    rows.sort_unstable_by_key(|row| {
+        let row = *row as usize;
+        (sockets.first_seen_us(row), sockets.conn_id(row))
+    });
+    all.take(&UInt32Array::from(rows))
 }
 
 /// The sockets that wait for others.
 fn listeners(tables: &Tables) -> Result<DataFrame> {
     let frame = &tables.connections;
     let sockets = SocketColumns::of(frame)?;
-    let is_listener: BooleanChunked =
-        (0..sockets.len()).map(|row| Some(sockets.role(row) == Role::Listener)).collect();
-    let mut rows = frame.filter(&is_listener)?.drop_many(OF_REMOTES);
-    // Data in several chunks cannot be read row by row.
-    rows.rechunk_mut();
-    Ok(rows)
+    let is_listener = |row: &u32| sockets.role(*row as usize) == Role::Listener;
+    let rows = UInt32Array::from_iter_values((0..sockets.len() as u32).filter(is_listener));
+    frame.without(&OF_REMOTES).take(&rows)
 }
 
 fn findings(findings: &[Finding]) -> Result<DataFrame> {
@@ -75,7 +76,7 @@ fn findings(findings: &[Finding]) -> Result<DataFrame> {
         "last_seen_us" => findings.iter().map(|f| f.last_seen.us).collect::<Vec<_>>(),
         "command" => texts(|f| f.evidence.command.clone()),
     )?;
-    frame.hstack_mut(entities(findings.iter().map(|f| &f.entities))?.columns())?;
+    frame.extend(entities(findings.iter().map(|f| &f.entities))?)?;
     Ok(frame)
 }
 
@@ -107,7 +108,7 @@ fn insights(insights: &[Insight]) -> Result<DataFrame> {
         "first_seen_us" => insights.iter().map(|i| i.first_seen.us).collect::<Vec<_>>(),
         "last_seen_us" => insights.iter().map(|i| i.last_seen.us).collect::<Vec<_>>(),
     )?;
-    frame.hstack_mut(entities(insights.iter().map(|i| &i.entities))?.columns())?;
+    frame.extend(entities(insights.iter().map(|i| &i.entities))?)?;
     Ok(frame)
 }
 
@@ -115,7 +116,7 @@ fn insights(insights: &[Insight]) -> Result<DataFrame> {
 fn entities<'a>(of: impl Iterator<Item = &'a Entities>) -> Result<DataFrame> {
     let all: Vec<&Entities> = of.collect();
     let texts = |of: fn(&Entities) -> &Option<String>| all.iter().map(|e| of(e).clone()).collect::<Vec<_>>();
-    Ok(df!(
+    df!(
         "process_name" => texts(|e| &e.process_name),
         "pid" => all.iter().map(|e| e.pid).collect::<Vec<_>>(),
         "exe" => texts(|e| &e.exe),
@@ -128,7 +129,7 @@ fn entities<'a>(of: impl Iterator<Item = &'a Entities>) -> Result<DataFrame> {
         "remote_addr" => texts(|e| &e.remote_addr),
         "remote_port" => all.iter().map(|e| e.remote_port).collect::<Vec<_>>(),
         "remote_name" => texts(|e| &e.remote_name),
-    )?)
+    )
 }
 
 /// A severity as written in every format.
@@ -154,7 +155,7 @@ mod tests {
         let table = TABLES.iter().find(|table| table.name == name).unwrap();
         let frame = (table.rows)(&analysis, &report).unwrap();
         let mut out = Vec::new();
-        csv::Table::of(&frame).unwrap().write(&mut out).unwrap();
+        csv::Table::of(&frame).write(&mut out).unwrap();
         String::from_utf8(out).unwrap()
     }
 

@@ -3,14 +3,12 @@
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, BooleanArray, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray};
-use polars::prelude::{
-    DataFrame, DataType, Float32Type, Float64Type, Int64Type, UInt16Type, UInt32Type, UInt64Type,
-};
 
 use super::findings;
 use super::identity::{Boots, Identity};
 use super::schema::{self, Kind, Table};
 use crate::analyze::Analysis;
+use crate::model::frame::{DataFrame, Int64Type, UInt32Type, UInt64Type, Values};
 use crate::model::view::{Flags, Numbers, Words};
 use crate::{Error, Result};
 
@@ -158,7 +156,7 @@ impl<'a> Recording<'a> {
                 "capture_id" => Box::new(|_| Cell::Text(&self.identity.capture_id)),
                 "boot_id" => Box::new(|row| text(place(rows[row]).0)),
                 "conn_id" => Box::new(|row| Cell::Int(place(rows[row]).1.cast_signed())),
-                _ if sockets.schema().contains(column) => {
+                _ if sockets.has(column) => {
                     let cells = cells(sockets, column)?;
                     Box::new(move |row| cells(rows_at(rows, row)))
                 }
@@ -266,41 +264,39 @@ pub(crate) fn int<'a>(value: Option<u64>) -> Cell<'a> {
 
 /// The cells of a column of the analysis.
 fn cells<'a>(frame: &'a DataFrame, column: &str) -> Result<Box<dyn Fn(usize) -> Cell<'a> + 'a>> {
-    let dtype = frame.column(column)?.dtype().clone();
-    Ok(match dtype {
-        _ if Words::are(&dtype) => {
-            let words = Words::of(frame, column)?;
+    Ok(match frame.column(column)? {
+        Values::Text(texts) => {
+            let words = Words::new(texts);
             Box::new(move |row| text(words.get(row)))
         }
-        DataType::Boolean => {
-            let flags = Flags::new(frame, column)?;
+        Values::Flags(flags) => {
+            let flags = Flags::new(flags);
             Box::new(move |row| flags.get(row).map_or(Cell::Null, Cell::Bool))
         }
-        DataType::Int64 => {
-            let numbers = Numbers::<Int64Type>::of(frame, column)?;
+        Values::I64(numbers) => {
+            let numbers = Numbers::new(numbers);
             Box::new(move |row| numbers.get(row).map_or(Cell::Null, Cell::Int))
         }
         // Namespaces are 64-bit ids, not amounts.
-        DataType::UInt64 => {
-            let numbers = Numbers::<UInt64Type>::of(frame, column)?;
+        Values::U64(numbers) => {
+            let numbers = Numbers::new(numbers);
             Box::new(move |row| int(numbers.get(row)))
         }
-        DataType::UInt32 => {
-            let numbers = Numbers::<UInt32Type>::of(frame, column)?;
+        Values::U32(numbers) => {
+            let numbers = Numbers::new(numbers);
             Box::new(move |row| int(numbers.get(row).map(u64::from)))
         }
-        DataType::UInt16 => {
-            let numbers = Numbers::<UInt16Type>::of(frame, column)?;
+        Values::U16(numbers) => {
+            let numbers = Numbers::new(numbers);
             Box::new(move |row| int(numbers.get(row).map(u64::from)))
         }
-        DataType::Float64 => {
-            let numbers = Numbers::<Float64Type>::of(frame, column)?;
+        Values::F64(numbers) => {
+            let numbers = Numbers::new(numbers);
             Box::new(move |row| numbers.get(row).map_or(Cell::Null, Cell::Float))
         }
-        DataType::Float32 => {
-            let numbers = Numbers::<Float32Type>::of(frame, column)?;
+        Values::F32(numbers) => {
+            let numbers = Numbers::new(numbers);
             Box::new(move |row| numbers.get(row).map_or(Cell::Null, |value| Cell::Float(f64::from(value))))
         }
-        other => return Err(Error::Analysis(format!("the column {column} has the type {other}"))),
     })
 }

@@ -3,6 +3,7 @@
 use netrec::capture::{Kind, Metadata, Overwrite, Protocol, Row, TcpState, Writer};
 use netrec::geo::Databases;
 use netrec::model::Tables;
+use netrec::model::frame::Values;
 use netrec::model::records::{Connection, Count, Direction, Recorded, Role, Scope};
 use proptest::prelude::*;
 
@@ -268,11 +269,11 @@ fn the_tables_sum_what_the_connections_moved() {
         listener(5, "0.0.0.0", 22, 1).owner(1, "a"),
     ];
     let tables = Tables::build(pass_over(&rows, 2), &fixture::metadata(2)).unwrap();
-    let numbers = |table: &polars::prelude::DataFrame, column: &str| -> Vec<u64> {
-        let column = table.column(column).unwrap();
-        match column.u64() {
-            Ok(values) => values.iter().flatten().collect(),
-            Err(_) => column.u32().unwrap().iter().flatten().map(u64::from).collect(),
+    let numbers = |table: &netrec::model::frame::DataFrame, column: &str| -> Vec<u64> {
+        match table.column(column).unwrap() {
+            Values::U64(values) => values.iter().flatten().collect(),
+            Values::U32(values) => values.iter().flatten().map(u64::from).collect(),
+            other => panic!("{column}: {other:?}"),
         }
     };
     assert_eq!(numbers(&tables.processes, "bytes_sent"), [150, 7]);

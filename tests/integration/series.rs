@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use netrec::analyze::{self, Analysis, Config};
 use netrec::capture::{self, CaptureFile, Kind, Metadata, PreviousPart, Row, SeriesPart};
 use netrec::geo::Databases;
+use netrec::model::tables::SocketColumns;
 use proptest::prelude::*;
 
 use crate::fixture;
@@ -74,9 +75,9 @@ fn analyzed(capture: &CaptureFile) -> Analysis {
 }
 
 /// A table as text, because two tables have different keys for the same texts.
-fn text(frame: &polars::prelude::DataFrame) -> String {
+fn text(frame: &netrec::model::frame::DataFrame) -> String {
     let mut text = Vec::new();
-    netrec::model::csv::Table::of(frame).unwrap().write(&mut text).unwrap();
+    netrec::model::csv::Table::of(frame).write(&mut text).unwrap();
     String::from_utf8(text).unwrap()
 }
 
@@ -161,11 +162,11 @@ fn a_missing_file_is_a_gap_and_what_is_first_seen_after_it_was_not_opened_then()
     paths.remove(1);
     let joined = analyzed(&open(&paths));
     let connections = &joined.tables.connections;
-    let column = |name: &str| connections.column(name).unwrap().clone();
     assert_eq!(connections.height(), 2);
     // The bytes that the first one moved in the gap count; when the second was opened is unknown.
-    assert_eq!(column("recorded_sent").u64().unwrap().get(0), Some(6000));
-    assert_eq!(column("opened_in_recording").bool().unwrap().get(1), Some(false));
+    let connections = SocketColumns::of(connections).unwrap();
+    assert_eq!(connections.recorded_sent(0), Some(6000));
+    assert!(!connections.opened_in_recording(1));
     let spots = joined.completeness.blind_spots.join("\n");
     assert!(
         spots.contains("from 2026-01-01T00:00:20Z to 2026-01-01T00:00:40Z (20 s): files of the series"),
@@ -195,9 +196,8 @@ fn a_restart_of_the_host_makes_other_sockets_of_the_same_numbers() {
     let joined = open(&paths);
     let analysis = analyzed(&joined);
     assert_eq!(analysis.tables.connections.height(), 2);
-    let ids = analysis.tables.connections.column("conn_id").unwrap().u64().unwrap().clone();
-    assert_eq!(ids.get(0), Some(7));
-    assert_eq!(ids.get(1), Some(7 | 1 << 48));
+    let connections = SocketColumns::of(&analysis.tables.connections).unwrap();
+    assert_eq!((connections.conn_id(0), connections.conn_id(1)), (7, 7 | 1 << 48));
     let spots = analysis.completeness.blind_spots.join("\n");
     assert!(spots.contains("the host was restarted"), "{spots}");
     assert!(!analysis.metadata.is_degraded(), "a restart is no fault of the recording");

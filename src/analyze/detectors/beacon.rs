@@ -14,7 +14,6 @@ mod verdict;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use polars::prelude::{DataFrame, df};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +27,7 @@ use crate::analyze::words;
 use crate::model::detector::{
     About, Context, Detector, DetectorTable, Method, Outcome, Output, Periods, Signal, positive,
 };
+use crate::model::frame::{DataFrame, df};
 use crate::model::section::Section;
 use crate::model::sockets::{Sockets, Source};
 use crate::model::tables::Tables;

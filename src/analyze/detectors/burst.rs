@@ -6,7 +6,6 @@ mod series;
 mod tests;
 
 use ahash::AHashMap;
-use polars::prelude::{DataFrame, df};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +17,7 @@ use crate::model::detector::{
     About, Context, Detector, DetectorTable, Method, Outcome, Output, Signal, positive,
 };
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
+use crate::model::frame::{DataFrame, df};
 use crate::model::members::Members;
 use crate::model::records::Direction;
 use crate::model::section::Section;

@@ -7,7 +7,6 @@ mod points;
 mod tests;
 mod wording;
 
-use polars::prelude::{DataFrame, IntoColumn, UInt32Chunked, UInt64Chunked};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +17,7 @@ use crate::analyze::words;
 use crate::model::detector::{About, Context, Detector, DetectorTable, Method, Outcome, Output, Signal};
 use crate::model::features::FEATURES;
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
+use crate::model::frame::{DataFrame, df};
 use crate::model::section::Section;
 use crate::model::sockets::Sockets;
 
@@ -125,11 +125,10 @@ impl Detector for Clusters {
 
 /// The group of every connection; null for those in none.
 fn assignments(sockets: &Sockets<'_>, rows: &[u32], of_rows: &[Option<u32>]) -> Result<DataFrame> {
-    let ids: UInt64Chunked = rows.iter().map(|row| Some(sockets.conn_id(*row as usize))).collect();
-    let clusters: UInt32Chunked = of_rows.iter().copied().collect();
-    let columns =
-        [ids.with_name("conn_id".into()).into_column(), clusters.with_name("cluster".into()).into_column()];
-    Ok(DataFrame::new(rows.len(), columns.into())?)
+    df!(
+        "conn_id" => rows.iter().map(|row| sockets.conn_id(*row as usize)),
+        "cluster" => of_rows.iter().copied(),
+    )
 }
 
 /// What must be known to make the groups again, and where they are only near.

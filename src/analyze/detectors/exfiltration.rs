@@ -7,7 +7,6 @@ mod uploads;
 
 use std::collections::BTreeMap;
 
-use polars::prelude::{DataFrame, df};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +18,7 @@ use crate::analyze::words;
 use crate::capture::Metadata;
 use crate::model::detector::{About, Context, Detector, DetectorTable, Method, Outcome, Output, Signal};
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
+use crate::model::frame::{DataFrame, df};
 use crate::model::section::Section;
 use crate::model::sockets::{Sockets, Source};
 

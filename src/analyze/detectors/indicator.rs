@@ -7,7 +7,6 @@ mod tests;
 use std::collections::BTreeMap;
 
 use ahash::AHashMap;
-use polars::prelude::UInt32Type;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +15,7 @@ use crate::Result;
 use crate::indicators::{self, Observable};
 use crate::model::detector::{About, Context, Detector, Method, Outcome, Output, Signal};
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
+use crate::model::frame::UInt32Type;
 use crate::model::records::Direction;
 use crate::model::section::Section;
 use crate::model::sockets::{Sockets, Source};

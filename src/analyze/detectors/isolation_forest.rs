@@ -6,7 +6,6 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use polars::prelude::{DataFrame, Float64Chunked, IntoColumn, UInt64Chunked};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +14,7 @@ use crate::Result;
 use crate::model::detector::{About, Context, Detector, DetectorTable, Method, Outcome, Output, Signal};
 use crate::model::features::{FEATURES, Matrix, Scale};
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
+use crate::model::frame::{DataFrame, df};
 use crate::model::members::Members;
 use crate::model::section::Section;
 use crate::model::sockets::{Socket, Sockets, Source};
@@ -157,12 +157,7 @@ impl Detector for IsolationForest {
 
 /// The score of every connection.
 fn scores_table(sockets: &Sockets<'_>, rows: &[u32], scores: Vec<f64>) -> Result<DataFrame> {
-    let ids = rows.iter().map(|row| sockets.conn_id(*row as usize)).collect();
-    let columns = [
-        UInt64Chunked::from_vec("conn_id".into(), ids).into_column(),
-        Float64Chunked::from_vec("score".into(), scores).into_column(),
-    ];
-    Ok(DataFrame::new(rows.len(), columns.into())?)
+    df!("conn_id" => rows.iter().map(|row| sockets.conn_id(*row as usize)), "score" => scores)
 }
 
 /// A capture's connections with their scores, and the thresholds.

@@ -4,7 +4,6 @@
 mod tests;
 mod totals;
 
-use polars::prelude::{DataFrame, df};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +15,7 @@ use crate::model::detector::{
     About, Context, Detector, DetectorTable, Method, Outcome, Output, Signal, positive,
 };
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
+use crate::model::frame::{DataFrame, df};
 use crate::model::records::Direction;
 use crate::model::section::Section;
 use crate::model::sockets::Sockets;

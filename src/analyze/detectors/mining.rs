@@ -5,7 +5,6 @@ mod tests;
 
 use std::collections::BTreeSet;
 
-use polars::prelude::Float32Type;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +16,7 @@ use crate::analyze::words;
 use crate::capture::Protocol;
 use crate::model::detector::{About, Context, Detector, Method, Outcome, Signal, positive};
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
+use crate::model::frame::Float32Type;
 use crate::model::members::Members;
 use crate::model::section::Section;
 use crate::model::view::Numbers;

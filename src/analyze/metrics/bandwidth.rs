@@ -1,13 +1,13 @@
 //! Traffic and load by process.
 
-use polars::prelude::DataFrame;
-
 use super::shares::{By, endpoint_shares, first, shares};
 use super::sockets::Sockets;
 use super::{Bandwidth, ProcessLoad};
 use crate::Result;
 use crate::model::Tables;
+use crate::model::frame::{DataFrame, UInt64Type};
 use crate::model::tables::ProcessColumns;
+use crate::model::view::Numbers;
 
 /// How many processes are listed by their load.
 const MOST_LOADS: usize = 50;
@@ -51,7 +51,7 @@ pub(super) fn loads(tables: &Tables) -> Result<Vec<ProcessLoad>> {
 }
 
 fn sum_and_peak(time_bins: &DataFrame, column: &str) -> Result<(u64, u64)> {
-    let values = time_bins.column(column)?.u64()?;
+    let values = Numbers::<UInt64Type>::of(time_bins, column)?;
     let sum = values.iter().flatten().fold(0, u64::saturating_add);
     Ok((sum, values.iter().flatten().max().unwrap_or(0)))
 }

@@ -10,6 +10,7 @@ use crate::Result;
 use crate::capture::{Protocol, TcpState};
 use crate::model::Tables;
 use crate::model::records::{Direction, Role, Scope};
+use crate::model::tables::TimeBinColumns;
 
 pub(super) fn overview(tables: &Tables, sockets: &Sockets<'_>) -> Result<Overview> {
     let by = |name: &dyn Fn(usize) -> Option<&'static str>| {
@@ -19,6 +20,7 @@ pub(super) fn overview(tables: &Tables, sockets: &Sockets<'_>) -> Result<Overvie
     let tcp = (0..sockets.len()).filter(|row| sockets.protocol(*row) == Protocol::Tcp);
     let state = |row| sockets.state(row).map(TcpState::as_str);
     let services = Services::new(sockets);
+    let bins = TimeBinColumns::of(&tables.time_bins)?;
     Ok(Overview {
         sockets: sockets.len() as u64,
         foreign_sockets: tables.foreign.height() as u64,
@@ -33,12 +35,8 @@ pub(super) fn overview(tables: &Tables, sockets: &Sockets<'_>) -> Result<Overvie
         top_processes: first(by_process),
         top_endpoints: first(endpoint_shares(&tables.endpoints, By::Connections)?),
         top_ports: first(shares(sockets, sockets.connections(), |row| services.of_row(row), By::Connections)),
-        open_connections_max: tables
-            .time_bins
-            .column("open_connections")?
-            .u32()?
-            .iter()
-            .flatten()
+        open_connections_max: (0..bins.len())
+            .map(|bin| bins.open_connections(bin))
             .max()
             .map_or(0, u64::from),
     })

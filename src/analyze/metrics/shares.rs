@@ -4,11 +4,11 @@ use std::cmp::Reverse;
 use std::hash::Hash;
 
 use ahash::AHashMap;
-use polars::prelude::DataFrame;
 
 use super::Share;
 use super::sockets::Sockets;
 use crate::Result;
+use crate::model::frame::DataFrame;
 use crate::model::tables::EndpointColumns;
 
 /// How many names are told apart; the rest is `other`.

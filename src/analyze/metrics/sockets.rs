@@ -2,10 +2,9 @@
 
 use std::ops::Deref;
 
-use polars::prelude::DataFrame;
-
 use crate::Result;
 use crate::capture::Protocol;
+use crate::model::frame::DataFrame;
 use crate::model::records::Role;
 use crate::model::tables::SocketColumns;
 

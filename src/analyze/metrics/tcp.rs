@@ -9,9 +9,10 @@ use crate::Result;
 use crate::capture::TcpState;
 use crate::model::Tables;
 use crate::model::metrics::Transition;
-use crate::model::tables::TransitionColumns;
+use crate::model::tables::{TimeBinColumns, TransitionColumns};
 
 pub(super) fn tcp(tables: &Tables, sockets: &Sockets<'_>, settings: &Settings) -> Result<Tcp> {
+    let bins = TimeBinColumns::of(&tables.time_bins)?;
     let durations = || sockets.tcp_connections().map(|row| sockets.duration_s(row));
     let waiting = sockets.tcp_connections().filter(|row| sockets.state(*row) == Some(TcpState::CloseWait));
     let short_lived = |row: &usize| {
@@ -27,13 +28,7 @@ pub(super) fn tcp(tables: &Tables, sockets: &Sockets<'_>, settings: &Settings) -
         short_lived_s: settings.short_lived_s,
         long_lived_s: settings.long_lived_s,
         rtt_us: distribution(sockets.tcp_connections().filter_map(|row| sockets.rtt_us(row)).map(f64::from)),
-        retransmits: tables
-            .time_bins
-            .column("retransmits")?
-            .u64()?
-            .iter()
-            .flatten()
-            .fold(0, u64::saturating_add),
+        retransmits: (0..bins.len()).map(|bin| bins.retransmits(bin)).fold(0, u64::saturating_add),
         retransmission_rate: retransmission_rate(sockets),
         close_wait_by_process: shares(sockets, waiting, |row| sockets.process_name(row), By::Connections),
     })

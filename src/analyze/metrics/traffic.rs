@@ -1,11 +1,10 @@
 //! How fast traffic was, slice by slice.
 
-use polars::prelude::{UInt32Type, UInt64Type};
-
 use super::Traffic;
 use super::distribution::distribution;
 use crate::Result;
 use crate::model::Tables;
+use crate::model::frame::{UInt32Type, UInt64Type};
 use crate::model::view::Numbers;
 
 pub(super) fn traffic(tables: &Tables) -> Result<Traffic> {

@@ -1,10 +1,14 @@
 //! The types that a column can have: how a cell is kept in a record, in a frame, and in a view.
 
-use polars::prelude::*;
+use arrow_array::{Array, BooleanArray};
 
 use super::columns::TextColumns;
 use crate::Result;
 use crate::capture::{OwnerSource, Protocol, TcpState};
+use crate::model::frame::{
+    DataFrame, Float32Type, Float64Type, Int64Type, TextValues, UInt16Type, UInt32Type, UInt64Type, Values,
+    Vocabulary, numbers,
+};
 use crate::model::records::{Direction, Role, Scope, TextId};
 use crate::model::states::States;
 use crate::model::view::{Flags, Names, Numbers, Words};
@@ -28,22 +32,15 @@ pub trait Cell {
     /// What stands for a null in a column that has none.
     fn absent() -> Self::Value<&'static str>;
 
-    /// The column of some cells.
-    ///
-    /// # Errors
-    /// If there are more texts than keys.
-    fn column(
-        name: &str,
-        texts: &TextColumns,
-        cells: impl Iterator<Item = Option<Self::Value<TextId>>>,
-    ) -> Result<Column>;
+    /// The values of a column of some cells.
+    fn values(texts: &TextColumns, cells: impl Iterator<Item = Option<Self::Value<TextId>>>) -> Values;
 }
 
-macro_rules! numbers {
-    ($($native:ty, $polars:ty, $array:ty;)+) => {
+macro_rules! number_cells {
+    ($($native:ty, $number:ty, $kind:ident;)+) => {
         $(impl Cell for $native {
             type Value<T> = $native;
-            type View<'a> = Numbers<'a, $polars>;
+            type View<'a> = Numbers<'a, $number>;
 
             fn view<'a>(frame: &'a DataFrame, column: &str) -> Result<Self::View<'a>> {
                 Numbers::of(frame, column)
@@ -58,25 +55,20 @@ macro_rules! numbers {
                 <$native>::default()
             }
 
-            fn column(
-                name: &str,
-                _: &TextColumns,
-                cells: impl Iterator<Item = Option<$native>>,
-            ) -> Result<Column> {
-                let column: $array = cells.collect();
-                Ok(column.with_name(name.into()).into_column())
+            fn values(_: &TextColumns, cells: impl Iterator<Item = Option<$native>>) -> Values {
+                Values::$kind(numbers(cells))
             }
         })+
     };
 }
 
-numbers! {
-    u16, UInt16Type, UInt16Chunked;
-    u32, UInt32Type, UInt32Chunked;
-    u64, UInt64Type, UInt64Chunked;
-    i64, Int64Type, Int64Chunked;
-    f32, Float32Type, Float32Chunked;
-    f64, Float64Type, Float64Chunked;
+number_cells! {
+    u16, UInt16Type, U16;
+    u32, UInt32Type, U32;
+    u64, UInt64Type, U64;
+    i64, Int64Type, I64;
+    f32, Float32Type, F32;
+    f64, Float64Type, F64;
 }
 
 impl Cell for bool {
@@ -84,7 +76,7 @@ impl Cell for bool {
     type View<'a> = Flags<'a>;
 
     fn view<'a>(frame: &'a DataFrame, column: &str) -> Result<Flags<'a>> {
-        Flags::new(frame, column)
+        Flags::of(frame, column)
     }
 
     #[inline]
@@ -96,9 +88,9 @@ impl Cell for bool {
         false
     }
 
-    fn column(name: &str, _: &TextColumns, cells: impl Iterator<Item = Option<bool>>) -> Result<Column> {
-        let column: BooleanChunked = cells.collect();
-        Ok(column.with_name(name.into()).into_column())
+    fn values(_: &TextColumns, cells: impl Iterator<Item = Option<bool>>) -> Values {
+        let flags: BooleanArray = cells.collect();
+        Values::Flags(if flags.null_count() > 0 { flags } else { flags.values().clone().into() })
     }
 }
 
@@ -123,12 +115,8 @@ impl Cell for Text {
         ""
     }
 
-    fn column(
-        name: &str,
-        texts: &TextColumns,
-        cells: impl Iterator<Item = Option<TextId>>,
-    ) -> Result<Column> {
-        Ok(texts.text(name, cells))
+    fn values(texts: &TextColumns, cells: impl Iterator<Item = Option<TextId>>) -> Values {
+        texts.column(cells)
     }
 }
 
@@ -137,28 +125,22 @@ pub trait Named: Copy + 'static {
     /// What stands for a null in a column that has none.
     const ABSENT: Self;
 
-    /// The text that stands in the tables; none for an empty set, which is null there.
-    fn text(self) -> Option<&'static str>;
+    /// The texts that stand in the tables, by key.
+    fn texts() -> Vocabulary;
+
+    /// The key of its text; none for an empty set, which is null in the tables.
+    fn key(self) -> Option<u16>;
+
+    /// What has this key.
+    fn from_key(key: usize) -> Option<Self>;
 
     /// What has this text.
     fn from_text(text: &str) -> Option<Self>;
 }
 
-macro_rules! named {
-    ($($named:ty, $keys:ident, $absent:expr, $text:expr, $from_text:expr;)+) => {
-        $(impl Named for $named {
-            const ABSENT: Self = $absent;
-
-            fn text(self) -> Option<&'static str> {
-                $text(self)
-            }
-
-            fn from_text(text: &str) -> Option<Self> {
-                $from_text(text)
-            }
-        }
-
-        impl Cell for $named {
+macro_rules! named_cells {
+    ($($named:ty, $kind:ident, $key:expr;)+) => {
+        $(impl Cell for $named {
             type Value<T> = $named;
             type View<'a> = Names<'a, $named>;
 
@@ -175,23 +157,69 @@ macro_rules! named {
                 Self::ABSENT
             }
 
-            fn column(
-                name: &str,
-                texts: &TextColumns,
-                cells: impl Iterator<Item = Option<$named>>,
-            ) -> Result<Column> {
-                texts.$keys(name, cells.map(|cell| cell.and_then(Named::text)))
+            fn values(_: &TextColumns, cells: impl Iterator<Item = Option<$named>>) -> Values {
+                let keys = cells.map(|cell| cell.and_then(Named::key).map($key));
+                Values::Text(TextValues::$kind(numbers(keys), <$named as Named>::texts()))
             }
         })+
     };
 }
 
-named! {
-    Protocol, names, Self::Tcp, |named: Self| Some(named.as_str()), Self::from_text;
-    Role, names, Self::Unconnected, |named: Self| Some(named.as_str()), Self::from_text;
-    Direction, names, Self::Outbound, |named: Self| Some(named.as_str()), Self::from_text;
-    Scope, names, Self::Reserved, |named: Self| Some(named.as_str()), Self::from_text;
-    TcpState, names, Self::Close, |named: Self| Some(named.as_str()), Self::from_text;
-    OwnerSource, names, Self::Import, |named: Self| Some(named.as_str()), Self::from_text;
-    States, sets, Self::NONE, States::text, Self::from_text;
+macro_rules! enums {
+    ($($named:ty, $absent:expr;)+) => {
+        $(impl Named for $named {
+            const ABSENT: Self = $absent;
+
+            fn texts() -> Vocabulary {
+                Self::TEXTS
+            }
+
+            fn key(self) -> Option<u16> {
+                Some(self as u16)
+            }
+
+            #[inline]
+            fn from_key(key: usize) -> Option<Self> {
+                Self::ALL.get(key).copied()
+            }
+
+            fn from_text(text: &str) -> Option<Self> {
+                Self::from_text(text)
+            }
+        })+
+
+        named_cells! { $($named, Names, |key| key as u8;)+ }
+    };
 }
+
+enums! {
+    Protocol, Self::Tcp;
+    Role, Self::Unconnected;
+    Direction, Self::Outbound;
+    Scope, Self::Reserved;
+    TcpState, Self::Close;
+    OwnerSource, Self::Import;
+}
+
+impl Named for States {
+    const ABSENT: Self = Self::NONE;
+
+    fn texts() -> Vocabulary {
+        Self::texts()
+    }
+
+    fn key(self) -> Option<u16> {
+        Some(self.bits()).filter(|bits| *bits > 0)
+    }
+
+    #[inline]
+    fn from_key(key: usize) -> Option<Self> {
+        Self::from_bits(key)
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        Self::from_text(text)
+    }
+}
+
+named_cells! { States, Sets, |key| key; }

@@ -1,11 +1,10 @@
 //! The table of connections.
 
-use polars::prelude::{Column, DataFrame, IntoColumn, Series};
-
 use super::cell::Text;
 use super::columns::TextColumns;
 use super::declare::table;
 use crate::capture::{OwnerSource, Protocol, TcpState};
+use crate::model::frame::{Column, DataFrame};
 use crate::model::records::{
     Connection, Count, Direction, ProcessId, Recorded, Role, Scope, SmallCount, TextId,
 };
@@ -175,14 +174,14 @@ pub(super) fn connections(
         records.truncate(rest);
         records.shrink_to_fit();
     }
-    let mut pieces = pieces.into_iter().rev();
-    let mut table = pieces.next().unwrap_or_else(|| frame(&[], recorded, texts))?;
-    for piece in pieces {
-        table.vstack_mut_owned(piece?)?;
+    if pieces.is_empty() {
+        pieces.push(frame(&[], recorded, texts));
     }
-    // Each column lets go of its pieces before the next.
-    table.rechunk_mut_par();
-    share_equal(empty_unknown(table)?)
+    let mut table = DataFrame::concat(pieces.into_iter().rev().collect::<Result<_>>()?)?;
+    // Of an import: the columns of owners, and of what only a kernel measures.
+    table.map(Column::empty_if_unknown);
+    share_equal(&mut table)?;
+    Ok(table)
 }
 
 /// Columns that are the same in many captures, as those of a log are of connections that were opened and closed
@@ -191,31 +190,15 @@ const OFTEN_EQUAL: [(&str, &str); 3] =
     [("bytes_sent", "recorded_sent"), ("bytes_received", "recorded_received"), ("rtt_us", "rtt_min_us")];
 
 /// Lets columns that are equal share their memory.
-fn share_equal(mut table: DataFrame) -> Result<DataFrame> {
+fn share_equal(table: &mut DataFrame) -> Result<()> {
     for (name, other) in OFTEN_EQUAL {
-        let (a, b) = (table.column(name)?, table.column(other)?);
-        if a.as_materialized_series().equals_missing(b.as_materialized_series()) {
-            let shared = a.clone().with_name(other.into());
-            table.with_column(shared)?;
+        let values = table.column(name)?;
+        if values.are_equal(table.column(other)?) {
+            let shared = Column::new(other, values.clone());
+            table.replace(shared)?;
         }
     }
-    Ok(table)
-}
-
-/// Columns of which nothing is known are made anew as zeroes that nobody writes, which take no memory: of an
-/// import, those of owners and of what only a kernel measures.
-fn empty_unknown(table: DataFrame) -> Result<DataFrame> {
-    let rows = table.height();
-    let unknown = |column: &Column| rows > 0 && column.null_count() == rows;
-    let columns = table.into_columns().into_iter().map(|column| {
-        if !unknown(&column) {
-            return column;
-        }
-        let (name, dtype) = (column.name().clone(), column.dtype().clone());
-        drop(column);
-        Series::full_null(name, rows, &dtype).into_column()
-    });
-    Ok(DataFrame::new(rows, columns.collect())?)
+    Ok(())
 }
 
 fn frame(records: &[Connection], recorded: &Recorded, texts: &TextColumns) -> Result<DataFrame> {

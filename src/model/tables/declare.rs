@@ -5,8 +5,7 @@
 /// A column is `name: type` or, where it has nulls, `name: type or null`; see [`Cell`] for the
 /// types. From the declaration come
 ///
-/// - the record, `Row<TextId>` (`Row` for a table without texts), of which `frame` makes the polars
-///   frame;
+/// - the record, `Row<TextId>` (`Row` for a table without texts), of which `frame` makes the frame;
 /// - the view of the frame, with a method per column and `get` for a whole row, `Row<&str>`;
 /// - `COLUMNS`, the names and meanings of the columns.
 ///
@@ -54,20 +53,18 @@ macro_rules! table {
             /// The frame of some records, each of which becomes a row.
             ///
             /// # Errors
-            /// If there are more texts than keys.
+            /// If two columns have the same name: a bug.
             pub(crate) fn frame<'r, R>(
                 records: &'r [R],
                 texts: &$crate::model::tables::columns::TextColumns,
                 row: impl Fn(&'r R) -> Self,
-            ) -> $crate::Result<polars::prelude::DataFrame> {
-                let columns = vec![$(
-                    <$cell as $crate::model::tables::cell::Cell>::column(
-                        stringify!($name),
-                        texts,
-                        records.iter().map(|record| table!(@some row(record).$name $(, $null)?)),
-                    )?,
-                )+];
-                Ok(polars::prelude::DataFrame::new(records.len(), columns)?)
+            ) -> $crate::Result<$crate::model::frame::DataFrame> {
+                let columns = vec![$({
+                    let cells = records.iter().map(|record| table!(@some row(record).$name $(, $null)?));
+                    let values = <$cell as $crate::model::tables::cell::Cell>::values(texts, cells);
+                    $crate::model::frame::Column::new(stringify!($name), values)
+                }),+];
+                $crate::model::frame::DataFrame::new(columns)
             }
         }
 
@@ -86,7 +83,7 @@ macro_rules! table {
             ///
             /// # Errors
             /// [`crate::Error::Analysis`] if a column is missing or not of its type: a bug.
-            pub fn of(frame: &'a polars::prelude::DataFrame) -> $crate::Result<Self> {
+            pub fn of(frame: &'a $crate::model::frame::DataFrame) -> $crate::Result<Self> {
                 Ok(Self {
                     rows: frame.height(),
                     $($name: <$cell as $crate::model::tables::cell::Cell>::view(frame, stringify!($name))?,)+
@@ -127,12 +124,12 @@ macro_rules! table {
     (@field $text:ty, $cell:ident or null) => { Option<$cell> };
     // Spelled out and not `<$cell as Cell>::View<'a>`, so that a view of something that lives long is
     // one of something that lives less long.
-    (@view $a:lifetime, u16) => { $crate::model::view::Numbers<$a, polars::prelude::UInt16Type> };
-    (@view $a:lifetime, u32) => { $crate::model::view::Numbers<$a, polars::prelude::UInt32Type> };
-    (@view $a:lifetime, u64) => { $crate::model::view::Numbers<$a, polars::prelude::UInt64Type> };
-    (@view $a:lifetime, i64) => { $crate::model::view::Numbers<$a, polars::prelude::Int64Type> };
-    (@view $a:lifetime, f32) => { $crate::model::view::Numbers<$a, polars::prelude::Float32Type> };
-    (@view $a:lifetime, f64) => { $crate::model::view::Numbers<$a, polars::prelude::Float64Type> };
+    (@view $a:lifetime, u16) => { $crate::model::view::Numbers<$a, $crate::model::frame::UInt16Type> };
+    (@view $a:lifetime, u32) => { $crate::model::view::Numbers<$a, $crate::model::frame::UInt32Type> };
+    (@view $a:lifetime, u64) => { $crate::model::view::Numbers<$a, $crate::model::frame::UInt64Type> };
+    (@view $a:lifetime, i64) => { $crate::model::view::Numbers<$a, $crate::model::frame::Int64Type> };
+    (@view $a:lifetime, f32) => { $crate::model::view::Numbers<$a, $crate::model::frame::Float32Type> };
+    (@view $a:lifetime, f64) => { $crate::model::view::Numbers<$a, $crate::model::frame::Float64Type> };
     (@view $a:lifetime, bool) => { $crate::model::view::Flags<$a> };
     (@view $a:lifetime, Text) => { $crate::model::view::Words<$a> };
     (@view $a:lifetime, $cell:ident) => { $crate::model::view::Names<$a, $cell> };

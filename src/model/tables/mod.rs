@@ -1,4 +1,4 @@
-//! The tables in which the detectors work: polars frames made of the pass's records.
+//! The tables in which the detectors work: frames made of the pass's records.
 //!
 //! Times are `i64` µs since the Unix epoch, UTC. Null means not known. Every table has a
 //! fixed order, so that what is made of it is the same every time.
@@ -17,8 +17,6 @@ mod sums;
 use std::mem;
 use std::sync::Arc;
 
-use polars::prelude::DataFrame;
-
 pub use self::connections::{SocketColumns, SocketRow};
 pub use self::endpoints::{EndpointColumns, EndpointRow};
 pub use self::over_time::{
@@ -34,6 +32,7 @@ use super::actor;
 use super::records::{Recorded, Sends};
 use crate::baseline::Baseline;
 use crate::capture::Metadata;
+use crate::model::frame::DataFrame;
 use crate::{Result, parallel};
 
 /// The tables of one capture. Each is declared once, with its columns, their types and what they
@@ -113,10 +112,10 @@ impl Tables {
     /// Makes the tables of the pass's records, which are let go on the way.
     ///
     /// # Errors
-    /// If polars refuses a table: a bug.
+    /// If the columns of a table do not fit together: a bug.
     pub fn build(mut recorded: Recorded, metadata: &Metadata) -> Result<Self> {
         actor::name_all(&mut recorded);
-        let texts = TextColumns::new(&recorded.texts)?;
+        let texts = TextColumns::new(&recorded.texts);
         // From here on the texts are those of the columns.
         drop(mem::take(&mut recorded.texts));
         let others = Self::without_connections(&mut recorded, metadata, &texts)?;
@@ -141,8 +140,8 @@ impl Tables {
             || sums::process_table(recorded, texts, &acquaintances),
         );
         Ok(Self {
-            connections: DataFrame::empty(),
-            foreign: DataFrame::empty(),
+            connections: DataFrame::default(),
+            foreign: DataFrame::default(),
             processes: processes?,
             endpoints: endpoints?,
             time_bins: over_time::time_bins(&recorded.bins, texts)?,

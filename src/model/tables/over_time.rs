@@ -1,11 +1,10 @@
 //! The tables over time: slices of the recording, and changes of state.
 
-use polars::prelude::DataFrame;
-
 use super::columns::TextColumns;
 use super::declare::table;
 use crate::Result;
 use crate::capture::TcpState;
+use crate::model::frame::DataFrame;
 use crate::model::records::{EndpointBin, ProcessBin, TimeBin, Transition};
 
 table! {

@@ -1,14 +1,12 @@
 //! The table of pairs of a process and a remote address: made when it is asked for, as only a report
 //! with CSV has it.
 
-use polars::prelude::{
-    DataFrame, Float64Chunked, IdxCa, Int64Chunked, IntoColumn, NewChunkedArray, UInt16Chunked,
-    UInt32Chunked, UInt64Chunked,
-};
+use arrow_array::UInt32Array;
 
 use super::{SocketColumns, Tables};
 use crate::Result;
 use crate::capture::Protocol;
+use crate::model::frame::{Column, DataFrame};
 use crate::model::index::Index;
 use crate::model::records::Direction;
 
@@ -43,29 +41,16 @@ struct Sums {
 /// [`crate::Error::Analysis`] if the table of connections lacks a column: a bug.
 pub fn pairs(tables: &Tables) -> Result<DataFrame> {
     let sums = sums(&SocketColumns::of(&tables.connections)?);
-    let first = IdxCa::from_iter_values("row".into(), sums.iter().map(|sums| sums.row));
+    let first = UInt32Array::from_iter_values(sums.iter().map(|sums| sums.row));
     let names = ["process", "process_name", "endpoint", "remote_addr", "protocol", "direction"];
-    let mut frame = tables.connections.select(names)?.take(&first)?;
-    let ports = UInt16Chunked::from_iter_values("remote_port".into(), sums.iter().map(|sums| sums.pair.port));
-    frame.insert_column(4, ports.into_column())?;
-    let u32s = |name: &str, of: fn(&Sums) -> u32| {
-        UInt32Chunked::from_iter_values(name.into(), sums.iter().map(of)).into_column()
-    };
-    let u64s = |name: &str, of: fn(&Sums) -> u64| {
-        UInt64Chunked::from_iter_values(name.into(), sums.iter().map(of)).into_column()
-    };
-    let i64s = |name: &str, of: fn(&Sums) -> i64| {
-        Int64Chunked::from_iter_values(name.into(), sums.iter().map(of)).into_column()
-    };
-    let durations = sums.iter().map(|sums| sums.duration_total_s);
-    frame.hstack_mut(&[
-        u32s("connections", |sums| sums.connections),
-        u64s("bytes_sent", |sums| sums.bytes_sent),
-        u64s("bytes_received", |sums| sums.bytes_received),
-        Float64Chunked::from_iter_values("duration_total_s".into(), durations).into_column(),
-        i64s("first_seen_us", |sums| sums.seen_us.0),
-        i64s("last_seen_us", |sums| sums.seen_us.1),
-    ])?;
+    let mut frame = tables.connections.select(&names)?.take(&first)?;
+    frame.insert(4, Column::of("remote_port", sums.iter().map(|sums| sums.pair.port)))?;
+    frame.push(Column::of("connections", sums.iter().map(|sums| sums.connections)))?;
+    frame.push(Column::of("bytes_sent", sums.iter().map(|sums| sums.bytes_sent)))?;
+    frame.push(Column::of("bytes_received", sums.iter().map(|sums| sums.bytes_received)))?;
+    frame.push(Column::of("duration_total_s", sums.iter().map(|sums| sums.duration_total_s)))?;
+    frame.push(Column::of("first_seen_us", sums.iter().map(|sums| sums.seen_us.0)))?;
+    frame.push(Column::of("last_seen_us", sums.iter().map(|sums| sums.seen_us.1)))?;
     Ok(frame)
 }
 

@@ -1,11 +1,10 @@
 //! The table of DNS questions.
 
-use polars::prelude::DataFrame;
-
 use super::cell::Text;
 use super::columns::TextColumns;
 use super::declare::table;
 use crate::Result;
+use crate::model::frame::DataFrame;
 use crate::model::records::{ProcessId, Query};
 
 table! {

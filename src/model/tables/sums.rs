@@ -1,11 +1,10 @@
 //! Sums over connections: per process and per remote address.
 
-use polars::prelude::DataFrame;
-
 use super::columns::TextColumns;
 use super::endpoints::EndpointRow;
 use super::processes::ProcessRow;
 use crate::Result;
+use crate::model::frame::DataFrame;
 use crate::model::records::{Connection, Count, EndpointId, ProcessId, Recorded, Role};
 
 /// Sums over some sockets.

@@ -1,7 +1,5 @@
 //! How anomalous the connections are, and the score above which they are reported.
 
-use polars::prelude::Float64Type;
-
 use super::axis::{self, Axis};
 use super::canvas::{self, Area, Canvas, Drawn, Label, text_width};
 use super::palette::{PLAIN, THRESHOLD};
@@ -9,6 +7,7 @@ use super::{Chart, Subject};
 use crate::Result;
 use crate::analyze::detectors::isolation_forest;
 use crate::humanize;
+use crate::model::frame::Float64Type;
 use crate::model::view::Numbers;
 use crate::report::Section;
 

@@ -4,13 +4,12 @@ use plotters::style::RGBColor;
 
 use std::collections::BTreeMap;
 
-use polars::prelude::UInt64Type;
-
 use super::canvas::{self, Area, Canvas, Drawn, Label, NameColumn};
 use super::palette::{AXIS, RECEIVED, SENT};
 use crate::Result;
 use crate::humanize;
 use crate::model::Tables;
+use crate::model::frame::UInt64Type;
 use crate::model::metrics::Share;
 use crate::model::view::{Numbers, Words};
 

@@ -14,7 +14,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use plotters::style::RGBColor;
-use polars::prelude::{DataFrame, DataType};
 
 use super::axis::{self, Axis};
 use super::canvas::{self, Area, Canvas, Drawn, Label};
@@ -23,6 +22,8 @@ use super::{Chart, Subject};
 use crate::Result;
 use crate::analyze::detectors::beacon;
 use crate::humanize;
+use crate::model::frame::{DataFrame, Float64Type, Int64Type, UInt32Type};
+use crate::model::view::{Numbers, Words};
 use crate::report::Section;
 
 pub(super) const CHART: Chart = Chart {
@@ -98,16 +99,19 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
 
 /// The best-ranked pairs.
 fn pairs(table: &DataFrame) -> Result<Vec<Pair>> {
-    let ranks = table.column("rank")?.cast(&DataType::UInt32)?;
-    let ranks = ranks.u32()?.iter();
-    let names = table.column("label")?.str()?.iter();
-    let starts = table.column("start_us")?.i64()?.iter();
-    let since_last = table.column("gap_s")?.f64()?.iter();
+    let ranks = Numbers::<UInt32Type>::of(table, "rank")?;
+    let labels = Words::of(table, "label")?;
+    let starts = Numbers::<Int64Type>::of(table, "start_us")?;
+    let since_last = Numbers::<Float64Type>::of(table, "gap_s")?;
     let mut pairs: BTreeMap<u32, Pair> = BTreeMap::new();
-    for (((rank, name), start_us), gap_s) in ranks.zip(names).zip(starts).zip(since_last) {
+    for row in 0..table.height() {
         // The first start of a pair has no gap before it.
-        let (Some(rank), Some(start_us), Some(gap_s)) = (rank, start_us, gap_s) else { continue };
-        let new = || Pair { label: name.unwrap_or("unknown").to_owned(), gaps: Vec::new() };
+        let (Some(rank), Some(start_us), Some(gap_s)) =
+            (ranks.get(row), starts.get(row), since_last.get(row))
+        else {
+            continue;
+        };
+        let new = || Pair { label: labels.get(row).unwrap_or("unknown").to_owned(), gaps: Vec::new() };
         let pair = pairs.entry(rank).or_insert_with(new);
         pair.gaps.extend((gap_s.is_finite() && gap_s >= 0.0).then_some((start_us, gap_s)));
     }
@@ -227,7 +231,7 @@ fn histogram(gaps_s: &[f64], shown_s: f64) -> [u64; BARS] {
 
 #[cfg(test)]
 mod tests {
-    use polars::prelude::df;
+    use crate::model::frame::df;
 
     use super::*;
 

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use polars::prelude::{DataFrame, DataType};
-
 use super::lanes::{self, Lane};
 use super::{Chart, Subject, canvas};
 use crate::Result;
 use crate::analyze::detectors::beacon;
 use crate::humanize;
+use crate::model::frame::{DataFrame, Int64Type, UInt32Type};
+use crate::model::view::{Numbers, Words};
 use crate::report::Section;
 
 pub(super) const CHART: Chart = Chart {
@@ -43,13 +43,13 @@ fn draw(subject: &Subject<'_>) -> Result<String> {
 
 /// A row per pair, by rank.
 fn lanes(subject: &Subject<'_>, table: &DataFrame) -> Result<Vec<Lane>> {
-    let ranks = table.column("rank")?.cast(&DataType::UInt32)?;
-    let labels = table.column("label")?.str()?.iter();
-    let starts = table.column("start_us")?.i64()?.iter();
+    let ranks = Numbers::<UInt32Type>::of(table, "rank")?;
+    let labels = Words::of(table, "label")?;
+    let starts = Numbers::<Int64Type>::of(table, "start_us")?;
     let mut pairs: BTreeMap<u32, Pair<'_>> = BTreeMap::new();
-    for ((rank, label), start_us) in ranks.u32()?.iter().zip(labels).zip(starts) {
-        if let (Some(rank), Some(start_us)) = (rank, start_us) {
-            let label = label.unwrap_or("unknown");
+    for row in 0..table.height() {
+        if let (Some(rank), Some(start_us)) = (ranks.get(row), starts.get(row)) {
+            let label = labels.get(row).unwrap_or("unknown");
             pairs.entry(rank).or_insert(Pair { label, starts_us: Vec::new() }).starts_us.push(start_us);
         }
     }

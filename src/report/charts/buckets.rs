@@ -1,10 +1,9 @@
 //! Merges the slices of a recording into buckets, so that a chart over time stays small however
 //! long the recording is.
 
-use polars::prelude::{DataFrame, Int64Type};
-
 use crate::Result;
 use crate::model::Tables;
+use crate::model::frame::{DataFrame, Int64Type};
 use crate::model::view::Numbers;
 
 /// Adjacent slices of the recording, merged.
@@ -85,7 +84,7 @@ impl Buckets {
 
 #[cfg(test)]
 mod tests {
-    use polars::prelude::df;
+    use crate::model::frame::df;
 
     use super::*;
 

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use polars::prelude::{DataFrame, Float64Type, Int64Type};
-
 use super::lanes::{self, Lane};
 use super::{Chart, Subject, canvas, palette};
 use crate::Result;
 use crate::analyze::detectors::burst;
 use crate::humanize;
+use crate::model::frame::{DataFrame, Float64Type, Int64Type};
 use crate::model::view::{Numbers, Words};
 use crate::report::Section;
 
@@ -104,7 +103,7 @@ fn bursts(table: &DataFrame) -> Result<Vec<Bursts<'_>>> {
 
 #[cfg(test)]
 mod tests {
-    use polars::prelude::df;
+    use crate::model::frame::df;
 
     use super::*;
 

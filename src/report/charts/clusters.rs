@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use ahash::AHashSet;
-use polars::prelude::{DataFrame, Float64Type, UInt32Type, UInt64Type};
 
 use super::axis::{self, Axis};
 use super::canvas::{self, Area, Canvas, Drawn, Label};
@@ -15,6 +14,7 @@ use crate::analyze::Analysis;
 use crate::analyze::config;
 use crate::analyze::detectors::clusters;
 use crate::humanize;
+use crate::model::frame::{DataFrame, Float64Type, UInt32Type, UInt64Type};
 use crate::model::view::{Numbers, Words};
 use crate::report::Section;
 

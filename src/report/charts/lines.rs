@@ -129,7 +129,7 @@ fn extend(path: &mut Vec<Point>, [from, to]: [Point; 2]) {
 
 #[cfg(test)]
 mod tests {
-    use polars::prelude::df;
+    use crate::model::frame::df;
 
     use super::*;
     use crate::humanize;

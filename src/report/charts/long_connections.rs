@@ -3,14 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use polars::prelude::{Int64Type, UInt16Type};
-
 use super::bars::{self, Bar, Row, Values};
 use super::canvas::{self, Canvas};
 use super::{Chart, Subject};
 use crate::Result;
 use crate::humanize;
 use crate::model::Tables;
+use crate::model::frame::{Int64Type, UInt16Type};
 use crate::model::view::{Flags, Numbers, Words};
 use crate::report::Section;
 
@@ -78,7 +77,7 @@ fn pairs(tables: &Tables) -> Result<BTreeMap<(String, String), Pair>> {
     let (first, last) =
         (Numbers::<Int64Type>::of(frame, "first_seen_us")?, Numbers::<Int64Type>::of(frame, "last_seen_us")?);
     let (opened, closed) =
-        (Flags::new(frame, "opened_in_recording")?, Flags::new(frame, "closed_in_recording")?);
+        (Flags::of(frame, "opened_in_recording")?, Flags::of(frame, "closed_in_recording")?);
     let (roles, directions) = (Words::of(frame, "role")?, Words::of(frame, "direction")?);
     let mut pairs: BTreeMap<(String, String), Pair> = BTreeMap::new();
     for row in (0..frame.height()).filter(|row| roles.get(*row) == Some("connection")) {

@@ -7,6 +7,7 @@ use super::{Chart, Subject};
 use crate::Result;
 use crate::humanize;
 use crate::model::Tables;
+use crate::model::tables::TimeBinColumns;
 use crate::report::Section;
 
 pub(super) const CHART: Chart = Chart {
@@ -94,11 +95,9 @@ fn mark_fullest(canvas: &Canvas<'_>, fullest: &Slice, width_us: i64, time: &Axis
 }
 
 fn slices(tables: &Tables) -> Result<Vec<Slice>> {
-    let starts = tables.time_bins.column("start_us")?.i64()?;
-    let open = tables.time_bins.column("open_connections")?.u32()?;
-    let slice =
-        |(start_us, open): (Option<i64>, Option<u32>)| Some(Slice { start_us: start_us?, open: open? });
-    Ok(starts.iter().zip(open.iter()).filter_map(slice).collect())
+    let bins = TimeBinColumns::of(&tables.time_bins)?;
+    let slice = |row| Slice { start_us: bins.start_us(row), open: bins.open_connections(row) };
+    Ok((0..bins.len()).map(slice).collect())
 }
 
 fn end_us(tables: &Tables, slices: &[Slice]) -> i64 {

@@ -1,14 +1,13 @@
 //! Connections opened and closed over time. Short ones, which are open at no tick, are visible
 //! here.
 
-use polars::prelude::UInt32Type;
-
 use super::buckets::Buckets;
 use super::mirror::{Half, MOST_BUCKETS, Mirror};
 use super::palette::{CLOSED, OPENED};
 use super::{Chart, Subject, canvas};
 use crate::Result;
 use crate::humanize;
+use crate::model::frame::UInt32Type;
 use crate::model::view::Numbers;
 use crate::report::Section;
 

@@ -1,11 +1,11 @@
 //! Activity over time by process name: the first names, and the rest as one.
 
 use ahash::AHashMap;
-use polars::prelude::{Float32Type, UInt32Type, UInt64Type};
 
 use super::buckets::Buckets;
 use crate::Result;
 use crate::model::Tables;
+use crate::model::frame::{Float32Type, UInt32Type, UInt64Type};
 use crate::model::view::{Numbers, Words};
 
 /// A process name over time.
@@ -159,7 +159,8 @@ mod tests {
     fn nothing_is_lost_between_the_first_the_others_and_the_unknown() {
         let tables = fixture::large(400).tables;
         let buckets = Buckets::new(&tables, 50).unwrap().unwrap();
-        let all: u64 = tables.time_bins.column("bytes_sent").unwrap().u64().unwrap().iter().flatten().sum();
+        let sent = Numbers::<UInt64Type>::of(&tables.time_bins, "bytes_sent").unwrap();
+        let all: u64 = sent.iter().flatten().sum();
         let series = bytes(&tables, &buckets, "bytes_sent", 3).unwrap();
         assert_eq!(series.len(), 5);
         assert_eq!((series[3].name.as_str(), series[4].name.as_str()), ("other", "unknown"));

@@ -1,7 +1,5 @@
 //! Retransmitted segments, over time.
 
-use polars::prelude::UInt64Type;
-
 use super::axis::{self, Axis};
 use super::buckets::Buckets;
 use super::canvas::{self, Area};
@@ -10,6 +8,7 @@ use super::palette::RETRANSMITTED;
 use super::{Chart, Subject};
 use crate::Result;
 use crate::humanize;
+use crate::model::frame::UInt64Type;
 use crate::model::metrics::Tcp;
 use crate::model::view::Numbers;
 use crate::report::Section;

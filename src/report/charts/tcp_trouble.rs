@@ -1,7 +1,5 @@
 //! TCP problems over time: half-open, stuck in `CLOSE_WAIT`, reset.
 
-use polars::prelude::{DataFrame, UInt32Type};
-
 use super::axis::Axis;
 use super::buckets::Buckets;
 use super::canvas::{self, Area, Canvas, Drawn};
@@ -10,6 +8,7 @@ use super::{Chart, Subject, palette};
 use crate::Result;
 use crate::analyze::detectors::tcp_health;
 use crate::humanize;
+use crate::model::frame::{DataFrame, UInt32Type};
 use crate::model::view::Numbers;
 use crate::report::Section;
 
@@ -76,7 +75,7 @@ fn lines_of(table: &DataFrame, buckets: &Buckets) -> Result<Vec<Line>> {
 
 /// The width of the detector's slices, which may exceed that of the recording's.
 fn slice_us(table: &DataFrame, otherwise_us: i64) -> Result<i64> {
-    let starts = Numbers::<polars::prelude::Int64Type>::of(table, "start_us")?;
+    let starts = Numbers::<crate::model::frame::Int64Type>::of(table, "start_us")?;
     let width = starts.get(0).zip(starts.get(1)).map(|(first, second)| second.saturating_sub(first));
     Ok(width.unwrap_or(otherwise_us))
 }

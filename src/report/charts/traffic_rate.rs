@@ -1,13 +1,12 @@
 //! Payload rates sent and received, over time.
 
-use polars::prelude::UInt64Type;
-
 use super::buckets::Buckets;
 use super::mirror::{Half, MOST_BUCKETS, Mirror};
 use super::palette::{RECEIVED, SENT};
 use super::{Chart, Subject, canvas};
 use crate::Result;
 use crate::humanize;
+use crate::model::frame::UInt64Type;
 use crate::model::view::Numbers;
 use crate::report::Section;
 

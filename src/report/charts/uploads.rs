@@ -1,7 +1,5 @@
 //! Bytes sent to each address against bytes received from it.
 
-use polars::prelude::{DataFrame, UInt64Type};
-
 use super::axis::{self, Axis};
 use super::canvas::{self, Area, Canvas, Drawn, Label};
 use super::palette::{AXIS, PLAIN, THRESHOLD};
@@ -10,6 +8,7 @@ use super::{Chart, Subject};
 use crate::Result;
 use crate::analyze::detectors::exfiltration;
 use crate::humanize;
+use crate::model::frame::{DataFrame, UInt64Type};
 use crate::model::view::{Flags, Numbers, Words};
 use crate::report::Section;
 
@@ -52,7 +51,7 @@ fn discs(table: &DataFrame) -> Result<Vec<Disc>> {
     let (sources, addrs) = (Words::of(table, "source")?, Words::of(table, "remote_addr")?);
     let sent = Numbers::<UInt64Type>::of(table, "sent")?;
     let received = Numbers::<UInt64Type>::of(table, "received")?;
-    let found = Flags::new(table, "found")?;
+    let found = Flags::of(table, "found")?;
     let mut rows: Vec<usize> = (0..table.height()).collect();
     rows.sort_by_key(|row| (std::cmp::Reverse(found.get(*row)), std::cmp::Reverse(sent.get(*row)), *row));
     let disc = |row: usize| Disc {

@@ -6,16 +6,14 @@
 use std::rc::Rc;
 
 use ahash::{AHashMap, AHashSet};
-use polars::prelude::{
-    Column as Series, DataFrame, DataType, Float32Type, Float64Type, Int64Type, PolarsNumericType,
-    UInt16Type, UInt32Type, UInt64Type,
-};
+use arrow_array::{ArrowPrimitiveType, PrimitiveArray};
 use serde::{Serialize, Serializer};
 
+use crate::Result;
 use crate::escape;
 use crate::model::Tables;
+use crate::model::frame::{self, DataFrame, UInt32Type, UInt64Type, Values};
 use crate::model::view::{Flags, Numbers, Words};
-use crate::{Error, Result};
 
 /// Maximum number of rows in the page; the CSV has all.
 pub(super) const MOST_ROWS: usize = 50_000;
@@ -181,32 +179,29 @@ impl Selection {
 
 impl<'a> Connections<'a> {
     /// The table of the selected connections; moments are relative to `origin_us`.
-    ///
-    /// # Errors
-    /// If a column has a type that no table uses: a bug.
-    pub(super) fn new(tables: &'a Tables, selection: &Selection, origin_us: i64) -> Result<Self> {
+    pub(super) fn new(tables: &'a Tables, selection: &Selection, origin_us: i64) -> Self {
         let frame = &tables.connections;
         let mut room = MOST_TEXT_BYTES;
         let mut columns = Vec::new();
         let own: Rows = selection.rows.iter().map(|row| Some(*row)).collect();
-        for series in frame.columns().iter().filter(|c| is_on_page(frame, c.name())) {
-            columns.extend(column(frame, series, &own, origin_us, &mut room)?);
+        for series in frame.columns().iter().filter(|series| is_on_page(frame, series.name())) {
+            columns.extend(column(series, &own, origin_us, &mut room));
         }
         let mut joined = Vec::new();
         for (key, other, names) in [
             ("process", &tables.processes, OF_PROCESS.as_slice()),
             ("endpoint", &tables.endpoints, OF_ENDPOINT.as_slice()),
         ] {
-            joined.extend(join(frame, selection, key, other, names, origin_us, &mut room)?);
+            joined.extend(join(frame, selection, key, other, names, origin_us, &mut room));
         }
-        Ok(Self { total: frame.height(), rows: selection.rows.len(), columns, joined })
+        Self { total: frame.height(), rows: selection.rows.len(), columns, joined }
     }
 }
 
 /// Whether the page has a column of the table of connections.
 fn is_on_page(frame: &DataFrame, column: &str) -> bool {
     let has_foreign = || {
-        Flags::new(frame, IS_OWN).is_ok_and(|own| (0..frame.height()).any(|row| own.get(row) == Some(false)))
+        Flags::of(frame, IS_OWN).is_ok_and(|own| (0..frame.height()).any(|row| own.get(row) == Some(false)))
     };
     !ROW_NUMBERS.contains(&column) && (column != IS_OWN || has_foreign())
 }
@@ -220,8 +215,8 @@ fn join<'a>(
     names: &[&str],
     origin_us: i64,
     room: &mut usize,
-) -> Result<Option<Joined<'a>>> {
-    let Ok(keys) = Numbers::<UInt32Type>::of(frame, key) else { return Ok(None) };
+) -> Option<Joined<'a>> {
+    let keys = Numbers::<UInt32Type>::of(frame, key).ok()?;
     let mut known: AHashMap<u32, usize> = AHashMap::new();
     let mut rows: Vec<Option<usize>> = Vec::new();
     let mut place = |row: &usize| {
@@ -234,57 +229,55 @@ fn join<'a>(
     let places = selection.rows.iter().map(&mut place).collect();
     let rows: Rows = rows.into();
     let mut columns = Vec::new();
-    for series in names.iter().filter_map(|name| other.column(name).ok()) {
-        columns.extend(column(other, series, &rows, origin_us, room)?);
+    for series in names.iter().filter_map(|name| other.columns().iter().find(|series| series.name() == *name))
+    {
+        columns.extend(column(series, &rows, origin_us, room));
     }
-    Ok(Some(Joined { key, places, columns }))
+    Some(Joined { key, places, columns })
 }
 
 /// A column of a frame at some rows; `None` if it has no value.
 fn column<'a>(
-    frame: &'a DataFrame,
-    series: &'a Series,
+    series: &'a frame::Column,
     rows: &Rows,
     origin_us: i64,
     room: &mut usize,
-) -> Result<Option<Column<'a>>> {
-    if series.null_count() == frame.height() {
-        return Ok(None);
+) -> Option<Column<'a>> {
+    let (name, values) = (series.name(), series.values());
+    if values.null_count() == values.len() {
+        return None;
     }
-    let name = series.name().as_str();
-    let cells = match series.dtype() {
-        dtype if Words::are(dtype) => texts(&Words::of(frame, name)?, rows, room),
-        DataType::Boolean => {
-            let flags = Flags::new(frame, name)?;
+    let cells = match values {
+        Values::Text(words) => texts(&Words::new(words), rows, room),
+        Values::Flags(flags) => {
+            let flags = Flags::new(flags);
             Cells::Flag { cells: each(rows, move |row| flags.get(row).map(u8::from)) }
         }
-        DataType::UInt64 if name == "conn_id" => {
-            let ids = Numbers::<UInt64Type>::of(frame, name)?;
+        Values::U64(ids) if name == "conn_id" => {
+            let ids = Numbers::new(ids);
             Cells::Id { cells: each(rows, move |row| ids.get(row).map(Digits)) }
         }
-        DataType::UInt64 => numbers::<UInt64Type>(frame, name, rows, |n| Some(Number::whole(n)))?,
-        DataType::UInt32 => numbers::<UInt32Type>(frame, name, rows, |n| Some(Number::whole(n)))?,
-        DataType::UInt16 => numbers::<UInt16Type>(frame, name, rows, |n| Some(Number::whole(n)))?,
-        DataType::Int64 => {
-            let moments = Numbers::<Int64Type>::of(frame, name)?;
+        Values::U64(values) => numbers(values, rows, |n| Some(Number::whole(n))),
+        Values::U32(values) => numbers(values, rows, |n| Some(Number::whole(n))),
+        Values::U16(values) => numbers(values, rows, |n| Some(Number::whole(n))),
+        Values::I64(moments) => {
+            let moments = Numbers::new(moments);
             let since_origin = move |row| Some(moments.get(row)?.saturating_sub(origin_us));
             Cells::Moment { cells: each(rows, since_origin) }
         }
-        DataType::Float32 => numbers::<Float32Type>(frame, name, rows, Number::real)?,
-        DataType::Float64 => numbers::<Float64Type>(frame, name, rows, Number::real)?,
-        other => return Err(Error::Analysis(format!("the column {name} is of type {other}"))),
+        Values::F32(values) => numbers(values, rows, Number::real),
+        Values::F64(values) => numbers(values, rows, Number::real),
     };
-    Ok(Some(Column { name, cells }))
+    Some(Column { name, cells })
 }
 
-fn numbers<'a, T: PolarsNumericType>(
-    frame: &'a DataFrame,
-    name: &str,
+fn numbers<'a, T: ArrowPrimitiveType>(
+    values: &'a PrimitiveArray<T>,
     rows: &Rows,
     number: fn(T::Native) -> Option<Number>,
-) -> Result<Cells<'a>> {
-    let values = Numbers::<T>::of(frame, name)?;
-    Ok(Cells::Number { cells: each(rows, move |row| values.get(row).and_then(number)) })
+) -> Cells<'a> {
+    let values = Numbers::new(values);
+    Cells::Number { cells: each(rows, move |row| values.get(row).and_then(number)) }
 }
 
 fn each<'a, T>(rows: &Rows, value: impl Fn(usize) -> Option<T> + 'a) -> Each<'a, T> {
@@ -336,7 +329,7 @@ mod tests {
     fn column(name: &str) -> Value {
         let tables = fixture::analysis().tables;
         let selection = Selection::new(&tables, &AHashSet::new()).unwrap();
-        let table = Connections::new(&tables, &selection, fixture::START_US).unwrap();
+        let table = Connections::new(&tables, &selection, fixture::START_US);
         let table = serde_json::to_value(&table).unwrap();
         assert_eq!((&table["total"], &table["rows"]), (&json!(4), &json!(4)));
         let columns = table["columns"].as_array().unwrap();
@@ -362,10 +355,10 @@ mod tests {
 
     #[test]
     fn what_findings_rest_on_is_never_cut() {
-        use polars::prelude::df;
+        use crate::model::frame::df;
         let mut tables = fixture::analysis().tables;
         let ids: Vec<u64> = (0..MOST_ROWS as u64 + 10).collect();
-        tables.connections = df!("conn_id" => &ids).unwrap();
+        tables.connections = df!("conn_id" => ids.iter().copied()).unwrap();
         let last = *ids.last().unwrap();
         let selection = Selection::new(&tables, &[last].into_iter().collect()).unwrap();
         assert_eq!(selection.rows.len(), MOST_ROWS);
@@ -376,9 +369,9 @@ mod tests {
 
     #[test]
     fn long_and_many_texts_are_cut() {
-        use polars::prelude::df;
+        use crate::model::frame::df;
         let names: Vec<String> = (0..100).map(|i| format!("{i}{}", "x".repeat(10_000))).collect();
-        let frame = df!("name" => &names).unwrap();
+        let frame = df!("name" => names).unwrap();
         let rows: Vec<_> = (0..100).map(Some).collect();
         let mut room = 50 * 210;
         let Cells::Text { words, cells } = texts(&Words::of(&frame, "name").unwrap(), &rows, &mut room)

@@ -4,7 +4,6 @@ use std::fmt;
 use std::io::{self, Write as _};
 
 use ahash::AHashSet;
-use polars::prelude::{DataFrame, Int64Type, UInt32Type, UInt64Type};
 use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
 
@@ -14,6 +13,7 @@ use crate::Result;
 use crate::escape;
 use crate::filter;
 use crate::model::Tables;
+use crate::model::frame::{DataFrame, Int64Type, UInt32Type, UInt64Type};
 use crate::model::view::Numbers;
 use crate::report::json::v1::{Entities, Finding, Insight, Report};
 
@@ -110,7 +110,7 @@ impl<'a> Data<'a> {
                 .iter()
                 .map(|finding| FindingData::new(finding, &selection, origin_us))
                 .collect(),
-            connections: Connections::new(tables, &selection, origin_us)?,
+            connections: Connections::new(tables, &selection, origin_us),
         })
     }
 }

@@ -1,10 +1,9 @@
 //! The first connections as a plain table, for the page without its script.
 
-use polars::prelude::{DataFrame, Int64Type, UInt16Type, UInt64Type};
-
 use super::findings::endpoint;
 use super::view::{Table, or_unknown};
 use crate::humanize::{bytes, count, second_utc};
+use crate::model::frame::{DataFrame, Int64Type, UInt16Type, UInt64Type};
 use crate::model::view::{Numbers, Words};
 
 /// Rows shown without script and in print.

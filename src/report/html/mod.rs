@@ -23,7 +23,6 @@ use std::io::{self, Write};
 
 use ahash::AHashSet;
 use askama::Template;
-use polars::prelude::DataFrame;
 
 pub(crate) use self::embed::csp_hash;
 
@@ -36,6 +35,7 @@ use super::json::v1::{Report, SourceStatus, UnusedReason, UnusedRecords};
 use crate::Result;
 use crate::humanize;
 use crate::model::Tables;
+use crate::model::frame::DataFrame;
 use crate::model::records::Role;
 use crate::model::tables::SocketColumns;
 

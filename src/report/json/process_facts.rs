@@ -2,11 +2,11 @@
 //! of its executable.
 
 use ahash::AHashMap;
-use polars::prelude::UInt32Type;
 
 use super::v1::Entities;
 use crate::Result;
 use crate::model::Tables;
+use crate::model::frame::UInt32Type;
 use crate::model::view::{Numbers, Words};
 
 /// The processes of a capture by name.

@@ -216,11 +216,12 @@ fn unmapped(report: &Report, finding: &Finding) -> Map<String, serde_json::Value
 
 #[cfg(test)]
 mod tests {
-    use polars::prelude::Column;
+    use arrow_array::UInt32Array;
     use serde_json::Value;
 
     use super::*;
     use crate::analyze::Analysis;
+    use crate::model::frame::Column;
     use crate::report::fixture;
 
     fn lines() -> Vec<Value> {
@@ -279,8 +280,8 @@ mod tests {
         let remote = json!({"ip": "203.0.113.7", "port": 443});
         for (direction, its_end, id) in [("inbound", "src_endpoint", 1), ("outbound", "dst_endpoint", 2)] {
             let mut analysis = fixture::analysis();
-            let directions = Column::new("direction".into(), [direction; 4]);
-            analysis.tables.connections.with_column(directions).unwrap();
+            let directions = Column::of("direction", [direction; 4]);
+            analysis.tables.connections.replace(directions).unwrap();
             let evidence = &lines_of(&analysis)[0]["evidences"][0];
             assert_eq!(evidence[its_end], remote, "{direction}: {evidence}");
             assert_eq!(evidence["connection_info"]["direction_id"], id);
@@ -299,7 +300,8 @@ mod tests {
     #[test]
     fn what_is_not_known_is_left_out() {
         let mut analysis = fixture::analysis();
-        analysis.tables.connections = analysis.tables.connections.clear();
+        let none = UInt32Array::from(Vec::<u32>::new());
+        analysis.tables.connections = analysis.tables.connections.take(&none).unwrap();
         let lines = lines_of(&analysis);
         let evidence = &lines[1]["evidences"][0];
         assert!(evidence.get("process").is_none() && evidence.get("src_endpoint").is_none());

@@ -1,11 +1,11 @@
 //! Replaces the texts in tables.
 
 use ahash::AHashMap;
-use polars::prelude::{Column, DataFrame, DataType, IntoColumn, NamedFrom, StringChunked, UInt64Chunked};
 
 use crate::Result;
 use crate::model::Tables;
-use crate::model::view::Words;
+use crate::model::frame::{Column, DataFrame, Values};
+use crate::model::view::{Numbers, Words};
 
 /// The column that identifies a connection. In an import it is a hash of addresses and ports, which
 /// could be guessed.
@@ -17,50 +17,37 @@ pub(super) fn of(tables: &Tables) -> [&DataFrame; 5] {
 }
 
 /// Calls `take` with the column name and the text of every cell.
-pub(super) fn each_text(frame: &DataFrame, mut take: impl FnMut(&str, &str)) -> Result<()> {
-    for column in text_columns(frame) {
-        let words = Words::of(frame, column)?;
+pub(super) fn each_text(frame: &DataFrame, mut take: impl FnMut(&str, &str)) {
+    for (column, words) in text_columns(frame) {
         (0..frame.height()).filter_map(|row| words.get(row)).for_each(|text| take(column, text));
     }
-    Ok(())
 }
 
 /// Replaces every text of a table; equal texts of a column are computed once.
 pub(super) fn map_texts(frame: &mut DataFrame, of: impl Fn(&str, &str) -> String) -> Result<()> {
     let mut columns = Vec::new();
-    for column in text_columns(frame) {
-        let words = Words::of(frame, column)?;
+    for (column, words) in text_columns(frame) {
         let mut known: AHashMap<&str, String> = AHashMap::new();
-        let texts: Vec<Option<String>> = (0..frame.height())
-            .map(|row| {
-                let text = words.get(row)?;
-                Some(known.entry(text).or_insert_with(|| of(column, text)).clone())
-            })
-            .collect();
-        columns.push(StringChunked::new(column.into(), texts).into_column());
+        let texts = (0..frame.height()).map(|row| {
+            let text = words.get(row)?;
+            Some(known.entry(text).or_insert_with(|| of(column, text)).clone())
+        });
+        columns.push(Column::of(column, texts));
     }
-    replace(frame, columns)
+    columns.into_iter().try_for_each(|column| frame.replace(column))
 }
 
-/// The names of the text columns.
-fn text_columns(frame: &DataFrame) -> impl Iterator<Item = &str> {
-    let columns = frame.columns().iter().filter(|column| Words::are(column.dtype()));
-    columns.map(|column| column.name().as_str())
+/// The text columns with their names.
+fn text_columns(frame: &DataFrame) -> impl Iterator<Item = (&'static str, Words<'_>)> {
+    frame.columns().iter().filter_map(|column| match column.values() {
+        Values::Text(texts) => Some((column.name(), Words::new(texts))),
+        _ => None,
+    })
 }
 
 /// Replaces the ids of connections.
 pub(super) fn map_ids(frame: &mut DataFrame, of: impl Fn(u64) -> u64) -> Result<()> {
-    let Ok(column) = frame.column(ID_COLUMN) else { return Ok(()) };
-    if *column.dtype() != DataType::UInt64 {
-        return Ok(());
-    }
-    let ids: Vec<Option<u64>> = column.u64()?.iter().map(|id| id.map(&of)).collect();
-    replace(frame, vec![UInt64Chunked::new(ID_COLUMN.into(), ids).into_column()])
-}
-
-fn replace(frame: &mut DataFrame, columns: Vec<Column>) -> Result<()> {
-    for column in columns {
-        frame.with_column(column)?;
-    }
-    Ok(())
+    let Ok(Values::U64(ids)) = frame.column(ID_COLUMN) else { return Ok(()) };
+    let ids = Column::of(ID_COLUMN, Numbers::new(ids).iter().map(|id| id.map(&of)));
+    frame.replace(ids)
 }

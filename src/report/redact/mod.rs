@@ -22,8 +22,6 @@ mod text;
 
 use std::collections::BTreeSet;
 
-use polars::prelude::DataFrame;
-
 use self::addresses::Addresses;
 use self::dictionary::{Dictionary, Kind};
 pub use self::key::Key;
@@ -35,6 +33,7 @@ use crate::capture::{ImportStats, Metadata};
 use crate::insight::{Insight, Step};
 use crate::model::detector::{Run, Status};
 use crate::model::finding::{Entities, Finding};
+use crate::model::frame::DataFrame;
 use crate::model::metrics::{Metrics, Share};
 
 /// A visibility gap of every redacted report.
@@ -61,7 +60,7 @@ impl Redactor {
                 if matches!(column, "process_name" | "parent_name") {
                     programs.insert(text.to_owned());
                 }
-            })?;
+            });
         }
         let mut dictionary = Dictionary::new(key.clone(), programs);
         let metadata = &analysis.metadata;
@@ -84,7 +83,7 @@ impl Redactor {
                 } else if column == "actor" {
                     dictionary.add_actor(text);
                 }
-            })?;
+            });
         }
         let runs = analysis.runs.iter().flat_map(|run| &run.output.findings);
         let suppressed = analysis.suppressed.iter().map(|suppressed| &suppressed.finding);

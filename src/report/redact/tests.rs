@@ -8,7 +8,7 @@ use crate::report::fixture;
 /// The table of connections as it is written into the report.
 fn table(analysis: &Analysis) -> String {
     let mut bytes = Vec::new();
-    Table::of(&analysis.tables.connections).unwrap().write(&mut bytes).unwrap();
+    Table::of(&analysis.tables.connections).write(&mut bytes).unwrap();
     String::from_utf8(bytes).unwrap()
 }
 

@@ -4,7 +4,9 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use super::arrivals::Arrivals;
 use super::*;
 use crate::model::finding::{Finding, Severity};
+use crate::model::frame::Float64Type;
 use crate::model::testing::{Capture, Conn, Facts, measured, the_only};
+use crate::model::view::{Numbers, Words};
 
 /// Of starts at whole seconds, as snapshots of a second see them.
 pub(super) fn by_seconds(seconds: impl IntoIterator<Item = i64>) -> Arrivals {
@@ -453,9 +455,9 @@ fn the_tables_hold_every_tested_pair_and_the_gaps_of_the_first() {
     }
     let output = capture.run::<Beacon>();
     let table = |name: &str| &output.tables.iter().find(|(n, _)| *n == name).unwrap().1;
-    let names = table("pairs").column("process_name").unwrap().str().unwrap();
+    let names = Words::of(table("pairs"), "process_name").unwrap();
     assert_eq!((names.get(0), names.get(1)), (Some("kworker"), Some("firefox")));
-    let gaps = table("intervals").column("gap_s").unwrap().f64().unwrap();
+    let gaps = Numbers::<Float64Type>::of(table("intervals"), "gap_s").unwrap();
     assert_eq!((gaps.get(0), gaps.get(1)), (None, Some(30.0)));
 }
 

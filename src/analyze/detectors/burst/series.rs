@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use ahash::AHashMap;
-use polars::prelude::{DataFrame, UInt32Type, UInt64Type};
 
 use super::Thresholds;
 use crate::Result;
+use crate::model::frame::{DataFrame, UInt32Type, UInt64Type};
 use crate::model::groups::Groups;
 use crate::model::ids::SourceId;
 use crate::model::records::{Direction, TextId};

@@ -1,7 +1,7 @@
 use super::*;
+use crate::model::frame::UInt32Type;
 use crate::model::testing::{Capture, Conn};
 use crate::model::view::{Numbers, Words};
-use polars::prelude::UInt32Type;
 
 /// Two habits and one connection like neither.
 fn habits() -> Capture {

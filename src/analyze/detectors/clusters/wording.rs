@@ -3,11 +3,11 @@
 use std::hash::Hash;
 
 use ahash::AHashMap;
-use polars::prelude::{DataFrame, df};
 
 use crate::Result;
 use crate::analyze::{services, words};
 use crate::capture::Protocol;
+use crate::model::frame::{DataFrame, df};
 use crate::model::records::Direction;
 use crate::model::sockets::Sockets;
 use crate::model::stats;

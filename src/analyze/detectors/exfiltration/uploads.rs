@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 
 use ahash::AHashMap;
 
-use polars::prelude::{UInt32Type, UInt64Type};
-
 use super::Thresholds;
 use crate::Result;
 use crate::analyze::scene::Scene;
+use crate::model::frame::{UInt32Type, UInt64Type};
 use crate::model::groups::Groups;
 use crate::model::ids::SourceId;
 use crate::model::records::{Direction, TextId};

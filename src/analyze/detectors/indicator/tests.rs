@@ -1,10 +1,9 @@
-use polars::prelude::*;
-
 use super::*;
 use crate::analyze::Config;
 use crate::capture::Metadata;
 use crate::indicators::Indicators;
 use crate::model::detector::{Detector, Outcome};
+use crate::model::frame::*;
 use crate::model::testing::{Capture, Conn};
 use crate::model::threat_intel::ThreatIntel;
 
@@ -22,7 +21,7 @@ fn host() -> Tables {
         "exe_sha256" => [Some("a".repeat(64)), Some("b".repeat(64)), None],
     );
     for column in processes.unwrap().columns() {
-        tables.processes.with_column(column.clone()).unwrap();
+        tables.processes.replace(column.clone()).unwrap();
     }
     tables
 }

@@ -1,5 +1,7 @@
 use super::*;
+use crate::model::frame::Float64Type;
 use crate::model::testing::{Capture, Conn};
+use crate::model::view::Numbers;
 
 /// Unremarkable connections: sizes and times vary by a factor of a few.
 fn normal_host(connections: u32) -> Capture {
@@ -91,8 +93,8 @@ fn every_connection_has_a_score_between_0_and_1() {
     let output = normal_host(100).run::<IsolationForest>();
     let (name, scores) = &output.tables[0];
     assert_eq!((*name, scores.height()), ("scores", 100));
-    let scores = scores.column("score").unwrap().f64().unwrap();
-    assert!(scores.into_no_null_iter().all(|score| score > 0.0 && score < 1.0));
+    let scores = Numbers::<Float64Type>::of(scores, "score").unwrap();
+    assert!(scores.iter().all(|score| score.is_some_and(|score| score > 0.0 && score < 1.0)));
 }
 
 #[test]

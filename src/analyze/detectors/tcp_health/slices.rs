@@ -1,10 +1,9 @@
 //! Connections in trouble over time, for the charts.
 
-use polars::prelude::{DataFrame, df};
-
 use super::groups::is_reset;
 use crate::Result;
 use crate::capture::{Protocol, TcpState};
+use crate::model::frame::{DataFrame, df};
 use crate::model::sockets::{Socket, Sockets};
 use crate::model::tables::Tables;
 

@@ -1,6 +1,8 @@
 use super::*;
 use crate::model::finding::Severity;
+use crate::model::frame::UInt32Type;
 use crate::model::testing::{Capture, Conn, measured, the_only};
+use crate::model::view::Numbers;
 
 fn findings(capture: &Capture) -> Vec<Finding> {
     capture.run::<TcpHealth>().findings
@@ -118,7 +120,7 @@ fn slices_show_how_many_there_are_over_time() {
         capture.add(half_open(n).at(10.0 + f64::from(n)).lasting(20.0));
     }
     let output = capture.run::<TcpHealth>();
-    let half_open = output.tables[0].1.column("half_open").unwrap().u32().unwrap();
+    let half_open = Numbers::<UInt32Type>::of(&output.tables[0].1, "half_open").unwrap();
     let at = |second: usize| half_open.get(second).unwrap();
     assert_eq!((at(9), at(12), at(20), at(31), at(40)), (0, 3, 5, 4, 0));
 }

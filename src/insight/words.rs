@@ -151,9 +151,29 @@ fn who(case: &Case<'_>, entities: &Entities, view: View, naming: Naming) -> Stri
         (Some(name), ..) if naming == Naming::Full => in_full(name, entities),
         (Some(name), ..) => name.clone(),
         (None, _, View::Network) => host(case, entities, view),
-        _ if case.has_owner() => "several processes".to_owned(),
+        _ if case.has_owner() => several(case),
         (None, Some(addr), View::Host) => format!("an unknown process on {addr}"),
         (None, None, View::Host) => "an unknown process".to_owned(),
+    }
+}
+
+/// `job1 and job2`, `job1, job2 and 6 other processes`.
+fn several(case: &Case<'_>) -> String {
+    let mut names: Vec<&str> = Vec::new();
+    for entities in case.facts().map(|fact| &fact.finding.judgement.entities) {
+        let name = entities.actor.as_deref().or(entities.process_name.as_deref());
+        names.extend(name.filter(|name| !names.contains(name)));
+    }
+    match *names {
+        [first, second] => format!("{first} and {second}"),
+        [first, second, ref others @ ..] => {
+            let others = match others.len() {
+                1 => "1 other process".to_owned(),
+                count => format!("{count} other processes"),
+            };
+            format!("{first}, {second} and {others}")
+        }
+        _ => "several processes".to_owned(),
     }
 }
 

@@ -206,8 +206,8 @@ impl LinuxHost {
             (_, 0) => (
                 SourceStatus::Partial,
                 format!(
-                    "{sockets} had no visible process: the kernel itself holds them, or a process in \
-                     another PID namespace, or one that held them too briefly"
+                    "{sockets} had no visible process: held by the kernel itself, by a process in another \
+                     PID namespace, or too briefly"
                 ),
             ),
             _ => (

@@ -139,7 +139,8 @@ impl Detector for Beacon {
             in ten missed, adds 0.5, because people's habits have pauses; a new TCP connection at least \
             every 10 s adds 1, and at least every 30 s 0.5, because a client that needs its server that \
             often keeps the connection open; a list of addresses adds 0.5, and 1 if some of them never answer, \
-            because software that is maintained looks its servers up by name. Inbound connections subtract 1.5, because monitoring and \
+            because software that is maintained looks its servers up by name, but subtracts 1 if all of them answer and \
+            the jitter is below 4 %, because a monitor checks its servers like that. Inbound connections subtract 1.5, because monitoring and \
             health checks are inbound. Connections that last until the next one begins subtract 2.5: \
             that is work in turns and not polling. Messages inside one connection subtract 1.5 if no \
             other fact raises suspicion, because programs send to keep a connection open; over UDP an \

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::candidate::Candidate;
 use super::pairs::Series;
+use super::verdict::DELIBERATE_JITTER;
 use crate::analyze::appraisal::Factor;
 use crate::analyze::scene::Scene;
 use crate::analyze::services::is_usual_port;
@@ -24,6 +25,9 @@ const STATION: f64 = 0.9;
 /// What it weighs that one timer goes through several addresses, and what if some of them are dead.
 const ONE_TIMER: f64 = 0.5;
 const SOME_DEAD: f64 = 1.0;
+
+/// What it weighs that each address answers, to the clock: a check of several servers.
+const CHECKED: f64 = -1.0;
 
 /// Addresses that a finding lists.
 const LISTED: usize = 8;
@@ -125,6 +129,11 @@ pub(super) fn factor(candidate: &Candidate<'_>) -> Option<Factor> {
                 "one timer goes through {all} addresses without a name, of which {dead} never answered"
             );
             Factor::new("rhythm-list", SOME_DEAD, says)
+        } else if candidate.jitter_s < DELIBERATE_JITTER.start * candidate.period_s {
+            let says = format!(
+                "one exact timer goes through {all} addresses, each of which answers, as a check of servers does"
+            );
+            Factor::new("rhythm-list", CHECKED, says)
         } else {
             let says = format!("one timer goes through {all} addresses without a name");
             Factor::new("rhythm-list", ONE_TIMER, says)

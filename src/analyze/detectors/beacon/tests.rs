@@ -538,6 +538,16 @@ fn the_stations_of_a_list_are_told_with_it() {
 }
 
 #[test]
+fn an_exact_timer_whose_servers_all_answer_is_a_check_of_them() {
+    let severity = |dead| {
+        let finding = the_only(rounds(9, dead, |addr| Conn::to(addr, 443).by("app", 1)));
+        let is_check = finding.judgement.explanation.contains("as a check of servers does");
+        (finding.judgement.severity >= Severity::Medium, is_check)
+    };
+    assert_eq!((severity(0), severity(4)), ((false, true), (true, false)));
+}
+
+#[test]
 fn the_servers_of_a_list_may_have_ports_of_their_own() {
     let port = |addr: &str| if addr.ends_with(['1', '4', '7']) { 449 } else { 8_080 };
     let finding = the_only(rounds(9, 0, |addr| Conn::to(addr, port(addr)).by("app", 1)));

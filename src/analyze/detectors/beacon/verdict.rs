@@ -20,7 +20,7 @@ const RHYTHM: f64 = 1.0;
 
 /// Jitter, as a share of the period, that implants add on purpose; a timer alone varies less, and a
 /// program without one more.
-const DELIBERATE_JITTER: std::ops::Range<f64> = 0.04..0.5;
+pub(super) const DELIBERATE_JITTER: std::ops::Range<f64> = 0.04..0.5;
 
 /// What people start pauses with them, and nobody stays up this long. Less than a day, because the first and the last
 /// check-in in a day's log are less than a day apart.

@@ -27,13 +27,22 @@ pub struct Checksum {
 }
 
 impl Checksum {
-    /// Reads a body once, or twice if it is sent in parts.
+    /// Reads a body.
     ///
     /// # Errors
     /// If the body cannot be read, or is shorter than it says.
     pub fn of(body: Body<'_>) -> io::Result<Self> {
-        let parts: io::Result<Vec<_>> = parts(body.bytes()).map(|part| sha256(body.slice(part))).collect();
-        Ok(Self { content: sha256(body)?, parts: parts? })
+        let mut content = Hash::default();
+        let mut hashes = Vec::new();
+        for part in parts(body.bytes()) {
+            let mut part_only = Hash::default();
+            read(body.slice(part), &mut [&mut content, &mut part_only])?;
+            hashes.push(part_only.finish());
+        }
+        if hashes.is_empty() {
+            read(body, &mut [&mut content])?;
+        }
+        Ok(Self { content: content.finish(), parts: hashes })
     }
 
     /// Of the whole content.
@@ -78,13 +87,24 @@ pub(super) fn parts(bytes: u64) -> impl Iterator<Item = Range<u64>> {
     (0..count).map(move |part| part * size..bytes.min((part + 1) * size))
 }
 
-fn sha256(body: Body<'_>) -> io::Result<[u8; 32]> {
-    let mut hash = Hash::default();
-    let read = io::copy(&mut body.reader()?.take(body.bytes()), &mut hash)?;
-    if read != body.bytes() {
-        return Err(io::ErrorKind::UnexpectedEof.into());
+/// Reads a body into some hashes at once.
+fn read(body: Body<'_>, hashes: &mut [&mut Hash]) -> io::Result<()> {
+    let read = io::copy(&mut body.reader()?.take(body.bytes()), &mut All(hashes))?;
+    if read == body.bytes() { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+}
+
+/// A writer into several hashes.
+struct All<'h, 'a>(&'h mut [&'a mut Hash]);
+
+impl Write for All<'_, '_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.iter_mut().try_for_each(|hash| hash.write_all(bytes))?;
+        Ok(bytes.len())
     }
-    Ok(hash.finish())
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// A writer into a hash.

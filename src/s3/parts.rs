@@ -109,16 +109,8 @@ impl Client {
         mut condition: Condition,
     ) -> Result<(), Failure> {
         let list = list(sent);
-        let done = self.persistently(|| {
-            let done = self.put_together_once(url, &list, id, condition);
-            match done {
-                Err(failure) if condition.may_be_left_out(&failure) => {
-                    condition = Condition::None;
-                    self.put_together_once(url, &list, id, condition)
-                }
-                done => done,
-            }
-        });
+        let done = self
+            .persistently(|| condition.send(|condition| self.put_together_once(url, &list, id, condition)));
         done.map_err(|failure| match failure.code.as_str() {
             // The answer to an earlier attempt may have been lost: the caller compares what is there.
             "NoSuchUpload" => Failure { fault: StorageFault::Conflict, ..failure },

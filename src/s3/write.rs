@@ -54,9 +54,16 @@ impl Condition {
         }
     }
 
-    /// Whether to try again without it, after this failure: not every storage supports conditions.
-    pub(super) fn may_be_left_out(self, failure: &Failure) -> bool {
-        self == Self::IsNew { was_asked: true } && failure.status == 501
+    /// Sends what depends on it; from the first time on without it if the storage does not support conditions, as not
+    /// every one does, and it may be left out.
+    pub(super) fn send(&mut self, send: impl Fn(Self) -> Result<(), Failure>) -> Result<(), Failure> {
+        match send(*self) {
+            Err(failure) if *self == Self::IsNew { was_asked: true } && failure.status == 501 => {
+                *self = Self::None;
+                send(*self)
+            }
+            done => done,
+        }
     }
 }
 
@@ -136,16 +143,7 @@ impl Client {
         checksum: &Checksum,
         mut condition: Condition,
     ) -> Result<(), Failure> {
-        self.retried(|| {
-            let sent = self.put_whole_once(url, body, checksum, condition);
-            match sent {
-                Err(failure) if condition.may_be_left_out(&failure) => {
-                    condition = Condition::None;
-                    self.put_whole_once(url, body, checksum, condition)
-                }
-                sent => sent,
-            }
-        })
+        self.retried(|| condition.send(|condition| self.put_whole_once(url, body, checksum, condition)))
     }
 
     fn put_whole_once(

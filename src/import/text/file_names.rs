@@ -1,7 +1,7 @@
 //! The name of a file before each line, and perhaps its number, as `grep -H`, `grep -r` and `zgrep` print
 //! them: `conn.log:1700000000.25…`, `/var/log/suricata/eve.json:12:{…`.
 
-use super::Transform;
+use super::line_starts::Edit;
 
 /// Longer names no file has.
 const MOST_NAME_BYTES: usize = 300;
@@ -13,40 +13,13 @@ const ENDINGS: [&[u8]; 6] = [b".log", b".json", b".gz", b".zst", b".txt", b".csv
 const MOST_LINES: usize = 50;
 
 /// Takes the names away.
-#[derive(Default)]
-pub(super) struct FileNames {
-    /// A line of which the beginning has come so far.
-    begin: Vec<u8>,
-    is_after_begin: bool,
-}
+pub(super) struct FileNames;
 
-impl Transform for FileNames {
-    fn feed(&mut self, mut bytes: &[u8], out: &mut Vec<u8>) {
-        while !bytes.is_empty() {
-            let line_end = bytes.iter().position(|byte| *byte == b'\n').map(|at| at + 1);
-            let (piece, rest) = bytes.split_at(line_end.unwrap_or(bytes.len()));
-            bytes = rest;
-            if self.is_after_begin {
-                out.extend_from_slice(piece);
-            } else {
-                self.begin.extend_from_slice(piece);
-                if line_end.is_some() || self.begin.len() > 2 * MOST_NAME_BYTES {
-                    self.end_begin(out);
-                }
-            }
-            self.is_after_begin = line_end.is_none() && self.begin.is_empty();
-        }
-    }
+impl Edit for FileNames {
+    const MOST_BYTES: usize = 2 * MOST_NAME_BYTES;
 
-    fn end(&mut self, out: &mut Vec<u8>) {
-        self.end_begin(out);
-    }
-}
-
-impl FileNames {
-    fn end_begin(&mut self, out: &mut Vec<u8>) {
-        out.extend_from_slice(without_name(&self.begin).unwrap_or(&self.begin));
-        self.begin.clear();
+    fn edit(&mut self, start: &[u8], out: &mut Vec<u8>) {
+        out.extend_from_slice(without_name(start).unwrap_or(start));
     }
 }
 
@@ -112,10 +85,12 @@ fn number(line: &[u8]) -> Option<(u64, &[u8])> {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::Transform;
+    use super::super::line_starts::LineStarts;
     use super::*;
 
     fn strip(text: &[u8], chunk: usize) -> Vec<u8> {
-        let (mut names, mut out) = (FileNames::default(), Vec::new());
+        let (mut names, mut out) = (LineStarts::new(FileNames), Vec::new());
         text.chunks(chunk).for_each(|bytes| names.feed(bytes, &mut out));
         names.end(&mut out);
         out

@@ -2,7 +2,8 @@
 //! says whose lines follow is taken away, and the hosts are noted. A snapshot is that of one host, so
 //! that an import of several is refused by whoever asks for the names.
 
-use super::{HostNames, Transform};
+use super::HostNames;
+use super::line_starts::Edit;
 
 /// Lines that are looked at to tell how a file is written.
 const MOST_LINES: usize = 400;
@@ -128,10 +129,6 @@ fn prefix(line: &[u8]) -> Option<&[u8]> {
 pub(super) struct Hosts {
     style: Style,
     names: HostNames,
-    /// A line of which the beginning has come so far; all of it where that tells something.
-    line: Vec<u8>,
-    /// Whether the rest of a long line passes through.
-    passes: bool,
     boxed: InBox,
 }
 
@@ -145,12 +142,12 @@ enum InBox {
 
 impl Hosts {
     pub(super) fn new(style: Style, names: HostNames) -> Self {
-        Self { style, names, line: Vec::new(), passes: false, boxed: InBox::Outside }
+        Self { style, names, boxed: InBox::Outside }
     }
 
     fn note(&self, name: &[u8]) {
         let mut names = self.names.borrow_mut();
-        if names.len() < MOST_HOSTS {
+        if !name.is_empty() && names.len() < MOST_HOSTS {
             names.insert(String::from_utf8_lossy(name).into_owned());
         }
     }
@@ -193,47 +190,27 @@ impl Hosts {
         };
         false
     }
-
-    fn take_line(&mut self, out: &mut Vec<u8>) {
-        let line = std::mem::take(&mut self.line);
-        out.extend_from_slice(self.output(&line).unwrap_or_default());
-        self.line = line;
-        self.line.clear();
-    }
 }
 
-impl Transform for Hosts {
-    fn feed(&mut self, mut bytes: &[u8], out: &mut Vec<u8>) {
-        while !bytes.is_empty() {
-            let end = bytes.iter().position(|byte| *byte == b'\n').map(|at| at + 1);
-            let (piece, rest) = bytes.split_at(end.unwrap_or(bytes.len()));
-            bytes = rest;
-            if self.passes {
-                out.extend_from_slice(piece);
-            } else {
-                self.line.extend_from_slice(piece);
-                if end.is_some() || self.line.len() > 2 * MOST_HEADING_BYTES {
-                    self.take_line(out);
-                    self.passes = true;
-                }
-            }
-            self.passes &= end.is_none();
-        }
-    }
+impl Edit for Hosts {
+    const MOST_BYTES: usize = 2 * MOST_HEADING_BYTES;
 
-    fn end(&mut self, out: &mut Vec<u8>) {
-        self.take_line(out);
+    fn edit(&mut self, start: &[u8], out: &mut Vec<u8>) {
+        out.extend_from_slice(self.output(start).unwrap_or_default());
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::Transform;
+    use super::super::line_starts::LineStarts;
     use super::*;
 
     /// The text without what names the hosts, and their names.
     fn strip(text: &str, chunk: usize) -> (String, String) {
         let names = HostNames::default();
-        let mut hosts = Hosts::new(Style::of(text.as_bytes()).unwrap(), HostNames::clone(&names));
+        let hosts = Hosts::new(Style::of(text.as_bytes()).unwrap(), HostNames::clone(&names));
+        let mut hosts = LineStarts::new(hosts);
         let mut out = Vec::new();
         text.as_bytes().chunks(chunk).for_each(|bytes| hosts.feed(bytes, &mut out));
         hosts.end(&mut out);

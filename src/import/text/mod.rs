@@ -11,6 +11,7 @@ mod file_names;
 mod hosts;
 mod json;
 mod layout;
+mod line_starts;
 mod nuls;
 mod partial_lines;
 mod utf16;
@@ -23,6 +24,7 @@ use std::rc::Rc;
 
 pub(super) use self::layout::Layout;
 use self::layout::{Encoding, JsonLayout};
+use self::line_starts::LineStarts;
 
 /// How much is transformed at once.
 const CHUNK_BYTES: usize = 128 * 1024;
@@ -127,10 +129,10 @@ fn transforms(layout: Layout, notes: &Notes) -> Vec<Box<dyn Transform>> {
         transforms.push(Box::<escapes::Escapes>::default());
     }
     if layout.has_file_names {
-        transforms.push(Box::<file_names::FileNames>::default());
+        transforms.push(Box::new(LineStarts::new(file_names::FileNames)));
     }
     if let Some(style) = layout.hosts {
-        transforms.push(Box::new(hosts::Hosts::new(style, Rc::clone(&notes.hosts))));
+        transforms.push(Box::new(LineStarts::new(hosts::Hosts::new(style, Rc::clone(&notes.hosts)))));
     }
     if let Some(runtime) = layout.container {
         transforms.push(Box::new(partial_lines::PartialLines::new(runtime)));

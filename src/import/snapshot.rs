@@ -4,20 +4,17 @@
 //! the time that was given to the import. A list without a time is refused, as a made-up one would
 //! be evidence of nothing.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::Path;
-use std::sync::Arc;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use sha2::{Digest as _, Sha256};
 
+use super::owners::SharedOwners;
 use super::{Input, Output};
 use crate::capture::{Owner, OwnerSource, Protocol, Row, SourceStatus, TcpState};
 use crate::{Error, Result};
-
-/// Owners that are kept as one; more than these are each kept for themselves.
-const MOST_OWNERS: usize = 100_000;
 
 /// Addresses of the host that are listed, and times of lists of which the distances are known.
 const MOST_ADDRESSES: usize = 10_000;
@@ -74,7 +71,7 @@ pub(super) struct Snapshots {
     times_us: Vec<i64>,
     times_without_zone: u64,
     addresses: BTreeSet<IpAddr>,
-    owners: HashMap<Owner, Arc<Owner>>,
+    owners: SharedOwners,
 }
 
 impl Snapshots {
@@ -120,7 +117,7 @@ impl Snapshots {
         }
         let has_process = socket.owner.pid.is_some() || socket.owner.process_name.is_some();
         let conn_id = conn_id(&socket);
-        let owner = (socket.owner != Owner::default()).then(|| self.owner(socket.owner));
+        let owner = (socket.owner != Owner::default()).then(|| self.owners.share(socket.owner));
         Row {
             ts_us: self.now_us,
             mono_ns: self.now_us.saturating_mul(1000),
@@ -132,19 +129,6 @@ impl Snapshots {
             owner_source: has_process.then_some(OwnerSource::Import),
             ..Row::snapshot(conn_id, socket.protocol, socket.local)
         }
-    }
-
-    /// The same owner as the same value, so that it is written once.
-    fn owner(&mut self, owner: Owner) -> Arc<Owner> {
-        if let Some(known) = self.owners.get(&owner) {
-            return Arc::clone(known);
-        }
-        if self.owners.len() >= MOST_OWNERS {
-            self.owners.clear();
-        }
-        let shared = Arc::new(owner.clone());
-        self.owners.insert(owner, Arc::clone(&shared));
-        shared
     }
 
     /// Says what the lists are, when all were read.

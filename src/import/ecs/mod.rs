@@ -17,12 +17,13 @@ use std::sync::Arc;
 use ahash::AHashMap;
 
 use self::event::{Event, Kind};
-use super::lines::{Line, Lines};
 use super::log::{FlowRecord, Sink as _};
 use super::names::End;
+use super::owners::SharedOwners;
+use super::records::{self, Record};
 use super::{Begin, FileReport, Importer, Input, Output, plural};
+use crate::Result;
 use crate::capture::{Example, Owner, SourceStatus, UnusedReason};
-use crate::{Error, Result};
 
 /// See the [module's documentation](self).
 pub const IMPORTER: Importer = Importer {
@@ -40,8 +41,7 @@ const MOST_LINES: usize = 20;
 /// Flows that wait for their last report; with more, all are handed over.
 const MOST_WAITING: usize = 300_000;
 
-/// Owners that are kept as one value, and hosts that are counted.
-const MOST_OWNERS: usize = 100_000;
+/// Hosts that are counted.
 const MOST_HOSTS: usize = 10_000;
 
 fn recognises(begin: &Begin) -> bool {
@@ -55,32 +55,14 @@ fn recognises(begin: &Begin) -> bool {
 fn import(inputs: &[Input], output: &mut Output<'_>) -> Result<()> {
     let mut events = Events::default();
     for input in inputs {
-        let mut account = FileReport::new("event");
-        let mut lines = Lines::new(output.reader(input)?);
-        loop {
-            let number = lines.number() + 1;
-            let (line, is_whole) = match lines.next().map_err(Error::io("read", &input.path))? {
-                None => break,
-                Some(Line::Whole(line)) => (line, true),
-                Some(Line::Unended(line)) => (line, false),
-                Some(Line::TooLong) => {
-                    account.stats.unreadable_line(number, b"");
-                    continue;
-                }
-            };
-            if line.trim_ascii().is_empty() {
-                continue;
-            }
-            match Event::parse(line) {
-                Some(event) => events.take(&event, (number, line), &mut account, output)?,
-                None if is_whole => account.stats.unreadable_line(number, line),
+        records::read_file(input, output, "event", |record, account, output| {
+            match Event::parse(record.line) {
+                Some(event) => events.take(&event, record, account, output)?,
+                None if record.is_whole => account.stats.unreadable_line(record.number, record.line),
                 None => account.is_cut_short = true,
             }
-        }
-        account.is_cut_short |= lines.is_cut_short();
-        let source = lines.into_inner().finish(output.format())?;
-        output.imported(source);
-        output.account(input, account);
+            Ok(())
+        })?;
     }
     events.hand_over(output)?;
     events.say(output);
@@ -98,7 +80,7 @@ type FlowKey = (Vec<u8>, [End; 2]);
 struct Events {
     /// Flows with a name of their own, by that and their ends.
     waiting: AHashMap<FlowKey, Owned>,
-    owners: AHashMap<Owner, Arc<Owner>>,
+    owners: SharedOwners,
     hosts: BTreeSet<String>,
     owned: u64,
     owned_by_responder: u64,
@@ -109,7 +91,7 @@ impl Events {
     fn take(
         &mut self,
         event: &Event,
-        (number, line): (u64, &[u8]),
+        Record { number, line, .. }: Record<'_>,
         account: &mut FileReport,
         output: &mut Output<'_>,
     ) -> Result<()> {
@@ -143,15 +125,7 @@ impl Events {
             return None;
         }
         self.owned += 1;
-        if let Some(shared) = self.owners.get(&owner) {
-            return Some(Arc::clone(shared));
-        }
-        if self.owners.len() >= MOST_OWNERS {
-            self.owners.clear();
-        }
-        let shared = Arc::new(owner.clone());
-        self.owners.insert(owner, Arc::clone(&shared));
-        Some(shared)
+        Some(self.owners.share(owner))
     }
 
     /// Keeps a flow that has a name until all of its reports have come.

@@ -21,8 +21,8 @@ use self::event::Event;
 use self::netflow::NetFlows;
 use self::partial::{PartialFlows, Totals};
 use self::query::Questions;
-use super::lines::{Line, Lines};
 use super::log::Sink;
+use super::records::{self, Record};
 use super::{FileReport, Importer, Input, Output};
 use crate::capture::{Example, SourceStatus, UnusedReason};
 use crate::{Error, Result};
@@ -118,44 +118,20 @@ impl Events {
         io_error: impl FnOnce(std::io::Error) -> Error,
         sink: &mut impl Sink,
     ) -> Result<(FileReport, R)> {
-        let mut lines = Lines::new(reader);
-        let mut account = FileReport::new("event");
-        let mut failed = None;
-        loop {
-            let number = lines.number() + 1;
-            let (line, is_whole) = match lines.next() {
-                Ok(None) => break,
-                Ok(Some(Line::Whole(line))) => (line, true),
-                Ok(Some(Line::Unended(line))) => (line, false),
-                Ok(Some(Line::TooLong)) => {
-                    account.stats.unreadable_line(number, b"");
-                    continue;
-                }
-                Err(error) => {
-                    failed = Some(error);
-                    break;
-                }
-            };
-            if line.trim_ascii().is_empty() {
-                continue;
-            }
-            match Event::parse(line) {
-                Some(event) => self.take(&event, (number, line), &mut account, sink)?,
-                None if is_whole => account.stats.unreadable_line(number, line),
+        records::read(reader, io_error, "event", |record, account| {
+            match Event::parse(record.line) {
+                Some(event) => self.take(&event, record, account, sink)?,
+                None if record.is_whole => account.stats.unreadable_line(record.number, record.line),
                 None => account.is_cut_short = true,
             }
-        }
-        if let Some(error) = failed {
-            return Err(io_error(error));
-        }
-        account.is_cut_short |= lines.is_cut_short();
-        Ok((account, lines.into_inner()))
+            Ok(())
+        })
     }
 
     fn take(
         &mut self,
         event: &Event,
-        (number, line): (u64, &[u8]),
+        Record { number, line, .. }: Record<'_>,
         account: &mut FileReport,
         sink: &mut impl Sink,
     ) -> Result<()> {

@@ -1,9 +1,8 @@
 //! Tables of sockets: each is a tick, at the time that was said for it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io::{self, Read};
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use ahash::AHashSet;
 
@@ -15,9 +14,7 @@ use super::{iproute, netstat, solaris};
 use crate::capture::{Example, Owner, OwnerSource, Protocol, Row, TcpState, UnusedReason};
 use crate::import::FileReport;
 use crate::import::lines::{Line, Lines};
-
-/// Owners that are kept as one; more than these are each kept for themselves.
-const MOST_OWNERS: usize = 100_000;
+use crate::import::owners::SharedOwners;
 
 /// Addresses of the host that are listed.
 const MOST_ADDRESSES: usize = 10_000;
@@ -33,9 +30,6 @@ const PAUSE_US: i64 = 500_000;
 /// What is counted.
 const UNIT: &str = "socket";
 
-/// What tells owners apart.
-type OwnerKey = (Option<u32>, Option<u32>, Option<String>, Option<String>);
-
 /// What was read of all files, beside the sockets.
 #[derive(Debug, Default)]
 pub(super) struct Tables {
@@ -46,7 +40,7 @@ pub(super) struct Tables {
     pub(super) lacks_year: bool,
     pub(super) stamps_us: Vec<i64>,
     pub(super) addresses: BTreeSet<IpAddr>,
-    owners: BTreeMap<OwnerKey, Arc<Owner>>,
+    owners: SharedOwners,
 }
 
 /// A socket of the table that is being read.
@@ -408,7 +402,7 @@ impl Tables {
         }
         let has_owner = socket.owner.pid.is_some() || socket.owner.process_name.is_some();
         let is_known = has_owner || socket.owner.uid.is_some() || socket.owner.username.is_some();
-        let owner = is_known.then(|| self.owner(socket.owner));
+        let owner = is_known.then(|| self.owners.share(socket.owner));
         Row {
             ts_us: now_us,
             mono_ns: now_us.saturating_mul(1000),
@@ -420,14 +414,5 @@ impl Tables {
             owner_source: has_owner.then_some(OwnerSource::Import),
             ..Row::snapshot(conn_id, socket.protocol, socket.local)
         }
-    }
-
-    /// The same owner as the same value, so that it is written once.
-    fn owner(&mut self, owner: Owner) -> Arc<Owner> {
-        let key = (owner.pid, owner.uid, owner.process_name.clone(), owner.username.clone());
-        if self.owners.len() >= MOST_OWNERS {
-            self.owners.clear();
-        }
-        Arc::clone(self.owners.entry(key).or_insert_with(|| Arc::new(owner)))
     }
 }

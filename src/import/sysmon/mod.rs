@@ -23,12 +23,12 @@ use sha2::{Digest as _, Sha256};
 use self::event::{Connection, Event};
 use self::names::Names;
 use self::processes::Processes;
-use super::lines::{Line, Lines};
-use super::{Begin, FileReport, Importer, Input, Output, envelope};
+use super::records::{self, Record};
+use super::{Begin, Importer, Input, Output, envelope};
+use crate::Result;
 use crate::capture::{
     Counters, Example, ImportStats, Kind, OwnerSource, Protocol, Row, SourceStatus, TcpState, UnusedReason,
 };
-use crate::{Error, Result};
 
 /// See the [module's documentation](self).
 pub const IMPORTER: Importer = Importer {
@@ -74,27 +74,17 @@ fn has_event_after_prefix(line: &[u8]) -> bool {
 fn import(inputs: &[Input], output: &mut Output<'_>) -> Result<()> {
     let mut events = Events::default();
     for input in inputs {
-        let mut account = FileReport::new("event");
-        let mut lines = Lines::new(output.reader(input)?);
-        loop {
-            let number = lines.number() + 1;
-            match lines.next().map_err(Error::io("read", &input.path))? {
-                None => break,
-                Some(Line::Whole(line)) => events.take(number, line, &mut account.stats),
-                Some(Line::Unended(line)) if parse(line).is_some() => {
-                    events.take(number, line, &mut account.stats);
-                }
-                Some(Line::Unended(line)) => account.is_cut_short |= !is_between(line),
-                Some(Line::TooLong) => account.stats.unreadable_line(number, b""),
+        records::read_file(input, output, "event", |Record { number, line, is_whole }, account, output| {
+            if is_whole || parse(line).is_some() {
+                events.take(number, line, &mut account.stats);
+            } else {
+                account.is_cut_short |= !is_between(line);
             }
             if events.waiting.len() >= MOST_WAITING {
                 events.write(output)?;
             }
-        }
-        account.is_cut_short |= lines.is_cut_short();
-        let source = lines.into_inner().finish(output.format())?;
-        output.imported(source);
-        output.account(input, account);
+            Ok(())
+        })?;
     }
     events.write(output)?;
     events.say(output);

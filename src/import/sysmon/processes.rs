@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::event::{Connection, Process, ProcessKey};
 use crate::capture::Owner;
+use crate::import::owners::SharedOwners;
 
 /// Processes that are kept.
 const MOST_PROCESSES: usize = 300_000;
@@ -17,7 +18,7 @@ pub(super) struct Processes {
     order: VecDeque<ProcessKey>,
     count: u64,
     left_out: u64,
-    shared: HashMap<Owner, Arc<Owner>>,
+    shared: SharedOwners,
 }
 
 impl Processes {
@@ -48,15 +49,7 @@ impl Processes {
                 owner.username = owner.username.or_else(|| started.username.clone());
             }
         }
-        if let Some(shared) = self.shared.get(&owner) {
-            return Arc::clone(shared);
-        }
-        if self.shared.len() >= MOST_PROCESSES {
-            self.shared.clear();
-        }
-        let shared = Arc::new(owner.clone());
-        self.shared.insert(owner, Arc::clone(&shared));
-        shared
+        self.shared.share(owner)
     }
 
     /// How many starts there were.

@@ -12,10 +12,10 @@ mod tests;
 
 use self::flows::Flows;
 use self::record::{Fields, Parsed};
-use super::lines::{Line, Lines};
-use super::{Begin, FileReport, Importer, Input, Output};
+use super::records::{self, Record};
+use super::{Begin, Importer, Input, Output};
+use crate::Result;
 use crate::capture::{Example, SourceStatus, UnusedReason};
-use crate::{Error, Result};
 
 /// See the [module's documentation](self).
 pub const IMPORTER: Importer = Importer {
@@ -68,35 +68,22 @@ fn import(inputs: &[Input], output: &mut Output<'_>) -> Result<()> {
 
 /// Reads a file; gives the aggregation intervals of which AWS says that it skipped records.
 fn read(input: &Input, flows: &mut Flows, output: &mut Output<'_>) -> Result<u64> {
-    let mut lines = Lines::new(output.reader(input)?);
-    let mut account = FileReport::new("record");
     let mut fields = Fields::standard();
     let mut skipped_intervals = 0;
-    loop {
-        let number = lines.number() + 1;
-        let (line, is_whole) = match lines.next().map_err(Error::io("read", &input.path))? {
-            None => break,
-            Some(Line::Whole(line)) => (line, true),
-            Some(Line::Unended(line)) => (line, false),
-            Some(Line::TooLong) => {
-                account.stats.unreadable_line(number, b"");
-                continue;
-            }
-        };
+    records::read_file(input, output, "record", |Record { number, line, is_whole }, account, output| {
         let text = String::from_utf8_lossy(line);
         if text.trim().is_empty() {
-            continue;
+            return Ok(());
         }
         if let Some(named) = Fields::named_by(&text) {
             fields = named;
-            continue;
+            return Ok(());
         }
         let skip = |kind| (UnusedReason::NoConnection, kind);
         let (reason, kind) = match fields.parse(&text) {
             Some(Parsed::Flow(record)) => {
                 account.stats.use_one();
-                flows.take(&record, output)?;
-                continue;
+                return flows.take(&record, output);
             }
             Some(Parsed::NoData) => skip("interval without traffic (NODATA)"),
             Some(Parsed::Skipped) => {
@@ -106,18 +93,15 @@ fn read(input: &Input, flows: &mut Flows, output: &mut Output<'_>) -> Result<u64
             Some(Parsed::Unusable(missing)) => (UnusedReason::Unsupported, missing),
             None if is_whole => {
                 account.stats.unreadable_line(number, line);
-                continue;
+                return Ok(());
             }
             None => {
                 account.is_cut_short = true;
-                continue;
+                return Ok(());
             }
         };
         account.stats.skip(reason, kind, || Example::of_line(number, line));
-    }
-    account.is_cut_short |= lines.is_cut_short();
-    let source = lines.into_inner().finish(output.format())?;
-    output.imported(source);
-    output.account(input, account);
+        Ok(())
+    })?;
     Ok(skipped_intervals)
 }

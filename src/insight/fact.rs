@@ -46,7 +46,7 @@ impl<'a> Fact<'a> {
     /// The actor: the process by its name, or else the local address.
     pub fn actor(&self) -> Option<&'a str> {
         let entities = &self.finding.judgement.entities;
-        entities.actor.as_deref().or(entities.process_name.as_deref()).or(entities.local_addr.as_deref())
+        entities.program().or(entities.local_addr.as_deref())
     }
 
     /// The remote address, if there is a single one, or else the name.

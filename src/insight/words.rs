@@ -146,10 +146,9 @@ fn fill(text: &str, case: &Case<'_>, entities: &Entities, view: View, naming: Na
 }
 
 fn who(case: &Case<'_>, entities: &Entities, view: View, naming: Naming) -> String {
-    let actor = entities.actor.as_ref().or(entities.process_name.as_ref());
-    match (actor, &entities.local_addr, view) {
+    match (entities.program(), &entities.local_addr, view) {
         (Some(name), ..) if naming == Naming::Full => in_full(name, entities),
-        (Some(name), ..) => name.clone(),
+        (Some(name), ..) => name.to_owned(),
         (None, _, View::Network) => host(case, entities, view),
         _ if case.has_owner() => several(case),
         (None, Some(addr), View::Host) => format!("an unknown process on {addr}"),
@@ -160,17 +159,15 @@ fn who(case: &Case<'_>, entities: &Entities, view: View, naming: Naming) -> Stri
 /// `job1 and job2`, `job1, job2 and 6 other processes`.
 fn several(case: &Case<'_>) -> String {
     let mut names: Vec<&str> = Vec::new();
-    for entities in case.facts().map(|fact| &fact.finding.judgement.entities) {
-        let name = entities.actor.as_deref().or(entities.process_name.as_deref());
-        names.extend(name.filter(|name| !names.contains(name)));
+    for name in case.facts().filter_map(|fact| fact.finding.judgement.entities.program()) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
     }
     match *names {
         [first, second] => format!("{first} and {second}"),
         [first, second, ref others @ ..] => {
-            let others = match others.len() {
-                1 => "1 other process".to_owned(),
-                count => format!("{count} other processes"),
-            };
+            let others = humanize::plural(others.len() as u64, "other process");
             format!("{first}, {second} and {others}")
         }
         _ => "several processes".to_owned(),

@@ -80,6 +80,13 @@ pub struct Entities {
     pub payload: Option<String>,
 }
 
+impl Entities {
+    /// The process as an actor, or else by its name.
+    pub fn program(&self) -> Option<&str> {
+        self.actor.as_deref().or(self.process_name.as_deref())
+    }
+}
+
 /// Without the payload: ids of findings are made of this text, and stay the same whether a source looked at payloads or not.
 #[allow(
     clippy::missing_fields_in_debug,

@@ -335,6 +335,12 @@ pub(crate) fn numbers<T: ArrowPrimitiveType>(
     PrimitiveArray::new(values, None)
 }
 
+/// The array of some flags; without a mask if each is known.
+fn flags(items: impl Iterator<Item = Option<bool>>) -> BooleanArray {
+    let flags: BooleanArray = items.collect();
+    if flags.null_count() > 0 { flags } else { flags.values().clone().into() }
+}
+
 macro_rules! items {
     ($($native:ty, $number:ty, $kind:ident;)+) => {
         $(impl Number for $number {
@@ -368,13 +374,13 @@ items! {
 
 impl Item for bool {
     fn values(items: impl Iterator<Item = Self>) -> Values {
-        Values::Flags(items.map(Some).collect())
+        Values::Flags(flags(items.map(Some)))
     }
 }
 
 impl Item for Option<bool> {
     fn values(items: impl Iterator<Item = Self>) -> Values {
-        Values::Flags(items.collect())
+        Values::Flags(flags(items))
     }
 }
 

@@ -5,6 +5,7 @@ mod stealer;
 mod tests;
 mod uploads;
 
+use std::cell::LazyCell;
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
@@ -161,8 +162,7 @@ impl Detector for Exfiltration {
         let appraise = |upload: &Upload<'_>| {
             let mut appraisal = scene.appraise(sockets.members(&upload.rows));
             appraisal.extend(upload.is_unlike_the_rest(config).then(|| unlike_the_rest(upload)));
-            let is_ftp = sockets.members(&upload.rows).iter().any(|socket| socket.remote_port == Some(FTP));
-            appraisal.extend(is_ftp.then(|| {
+            appraisal.extend(upload.is_ftp(sockets).then(|| {
                 let says = "it goes out over FTP, in the clear, as stealers and scripts send";
                 Factor::new("upload-ftp", OVER_FTP, says)
             }));
@@ -193,15 +193,15 @@ impl Detector for Exfiltration {
                 findings.push(finding(sockets, upload, &appraisal, severity, config));
             }
         }
-        let readers = stealer::MailReaders::new(sockets);
+        let readers = LazyCell::new(|| stealer::MailReaders::new(sockets));
         let is_told = |finding: &Finding, upload: &Upload<'_>| {
             upload
                 .rows
                 .first()
                 .is_some_and(|row| finding.evidence.connections.contains(&sockets.conn_id(*row)))
         };
-        for upload in uploads.iter().filter(|upload| stealer::is_like_one(upload, &scene, &readers, config)) {
-            if findings.iter().any(|finding| is_told(finding, upload)) {
+        for upload in uploads.iter().filter(|upload| stealer::is_like_one(upload, &scene, config)) {
+            if readers.have(upload, sockets) || findings.iter().any(|finding| is_told(finding, upload)) {
                 continue;
             }
             let appraisal = appraise(upload).with(stealer::factor(upload));

@@ -1,13 +1,11 @@
 //! The types that a column can have: how a cell is kept in a record, in a frame, and in a view.
 
-use arrow_array::{Array, BooleanArray};
-
 use super::columns::TextColumns;
 use crate::Result;
 use crate::capture::{OwnerSource, Protocol, TcpState};
 use crate::model::frame::{
-    DataFrame, Float32Type, Float64Type, Int64Type, TextValues, UInt16Type, UInt32Type, UInt64Type, Values,
-    Vocabulary, numbers,
+    DataFrame, Float32Type, Float64Type, Int64Type, Item, TextValues, UInt16Type, UInt32Type, UInt64Type,
+    Values, Vocabulary, numbers,
 };
 use crate::model::records::{Direction, Role, Scope, TextId};
 use crate::model::states::States;
@@ -37,7 +35,7 @@ pub trait Cell {
 }
 
 macro_rules! number_cells {
-    ($($native:ty, $number:ty, $kind:ident;)+) => {
+    ($($native:ty, $number:ty;)+) => {
         $(impl Cell for $native {
             type Value<T> = $native;
             type View<'a> = Numbers<'a, $number>;
@@ -56,19 +54,19 @@ macro_rules! number_cells {
             }
 
             fn values(_: &TextColumns, cells: impl Iterator<Item = Option<$native>>) -> Values {
-                Values::$kind(numbers(cells))
+                Item::values(cells)
             }
         })+
     };
 }
 
 number_cells! {
-    u16, UInt16Type, U16;
-    u32, UInt32Type, U32;
-    u64, UInt64Type, U64;
-    i64, Int64Type, I64;
-    f32, Float32Type, F32;
-    f64, Float64Type, F64;
+    u16, UInt16Type;
+    u32, UInt32Type;
+    u64, UInt64Type;
+    i64, Int64Type;
+    f32, Float32Type;
+    f64, Float64Type;
 }
 
 impl Cell for bool {
@@ -89,8 +87,7 @@ impl Cell for bool {
     }
 
     fn values(_: &TextColumns, cells: impl Iterator<Item = Option<bool>>) -> Values {
-        let flags: BooleanArray = cells.collect();
-        Values::Flags(if flags.null_count() > 0 { flags } else { flags.values().clone().into() })
+        Item::values(cells)
     }
 }
 

@@ -2,8 +2,8 @@
 
 use ahash::AHashSet;
 
+use super::Thresholds;
 use super::uploads::Upload;
-use super::{FTP, Thresholds};
 use crate::analyze::appraisal::Factor;
 use crate::analyze::scene::Scene;
 use crate::model::ids::SourceId;
@@ -21,25 +21,23 @@ pub(super) struct MailReaders(AHashSet<SourceId>);
 impl MailReaders {
     pub(super) fn new(sockets: &Sockets<'_>) -> Self {
         let is_one =
-            |row: &usize| sockets.get(*row).remote_port.is_some_and(|port| MAILBOXES.contains(&port));
+            |row: &usize| sockets.columns().remote_port(*row).is_some_and(|port| MAILBOXES.contains(&port));
         Self((0..sockets.len()).filter(is_one).map(|row| sockets.source_id(row)).collect())
+    }
+
+    /// Whether the source of an upload is one of them.
+    pub(super) fn have(&self, upload: &Upload<'_>, sockets: &Sockets<'_>) -> bool {
+        upload.rows.first().is_none_or(|row| self.0.contains(&sockets.source_id(*row)))
     }
 }
 
-/// Whether an upload is what a stealer would make.
-pub(super) fn is_like_one(
-    upload: &Upload<'_>,
-    scene: &Scene<'_>,
-    readers: &MailReaders,
-    config: &Thresholds,
-) -> bool {
-    let is_ftp = || upload.rows.iter().any(|row| scene.sockets.get(*row).remote_port == Some(FTP));
+/// Whether an upload is what a stealer would make, if its source reads no mail.
+pub(super) fn is_like_one(upload: &Upload<'_>, scene: &Scene<'_>, config: &Thresholds) -> bool {
     upload.is_beyond
         && upload.sent >= config.min_stolen_bytes
         && upload.sent > upload.received
         && scene.surroundings.asked_for_own_address(&upload.source).is_some()
-        && (upload.is_mail() || is_ftp())
-        && upload.rows.first().is_some_and(|row| !readers.0.contains(&scene.sockets.source_id(*row)))
+        && (upload.is_mail() || upload.is_ftp(&scene.sockets))
 }
 
 /// What it says.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use ahash::AHashMap;
 
-use super::Thresholds;
+use super::{FTP, Thresholds};
 use crate::Result;
 use crate::analyze::scene::Scene;
 use crate::model::frame::{UInt32Type, UInt64Type};
@@ -130,6 +130,10 @@ impl Upload<'_> {
 
     pub(super) fn is_mail(&self) -> bool {
         self.port.is_some_and(|port| MAIL_PORTS.contains(&port))
+    }
+
+    pub(super) fn is_ftp(&self, sockets: &Sockets<'_>) -> bool {
+        self.rows.iter().any(|row| sockets.columns().remote_port(*row) == Some(FTP))
     }
 
     pub(super) fn is_call(&self) -> bool {

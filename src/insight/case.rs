@@ -59,6 +59,11 @@ impl<'a> Case<'a> {
         self.facts().any(|fact| fact.finding.judgement.entities.process_name.is_some())
     }
 
+    /// Whether the remote end opened every connection of the required facts.
+    pub(super) fn is_inbound(&self) -> bool {
+        self.needed().all(|fact| fact.is_inbound)
+    }
+
     /// Whether it should be reported: severe enough, or supported by several detectors.
     fn is_worth_telling(&self) -> bool {
         let worst = self.needed().map(|fact| fact.finding.judgement.severity).max();

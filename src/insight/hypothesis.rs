@@ -7,7 +7,8 @@ use crate::model::finding::Severity;
 /// A rule: which findings about the same subject mean what.
 ///
 /// In the texts, `{who}` is the process (or the address if it is unknown) and `{where}` the remote
-/// end, if they are the same in all findings.
+/// end, if they are the same in all findings; `{source}` is the one of the two that opened the connections, and
+/// `{target}` the other.
 #[derive(Debug)]
 pub struct Hypothesis {
     /// Its name, which is also its file's.

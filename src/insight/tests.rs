@@ -226,6 +226,26 @@ fn the_sentence_says_who_did_what_to_whom_and_when() {
 }
 
 #[test]
+fn the_title_names_the_source_before_the_target_in_both_directions() {
+    let title = |told: Told| {
+        let mut told = told;
+        told.0.judgement.entities.remote_port = Some(50_123);
+        joined(&[told]).remove(0).title
+    };
+    let guesses = || by("brute-force", Medium).to("203.0.113.9").of("sshd");
+    assert_eq!(title(guesses()), "sshd: password guessing against 203.0.113.9:50123");
+    let from_outside = "T1595.001";
+    assert_eq!(
+        title(guesses().technique(from_outside)),
+        "203.0.113.9: password guessing against sshd on this host"
+    );
+    assert_eq!(
+        title(by("port-scan", Medium).to("203.0.113.9").technique(from_outside)),
+        "203.0.113.9 scanned this host"
+    );
+}
+
+#[test]
 fn a_hostile_name_is_no_part_of_a_filter() {
     let insight =
         joined(&[by("beacon", Medium).to("203.0.113.9").of("a remote:0.0.0.0/0 {where}")]).remove(0);
@@ -299,7 +319,7 @@ fn every_place_in_a_text_is_known() {
         for text in texts.chain([hypothesis.title, hypothesis.summary]) {
             for place in text.split('{').skip(1) {
                 let place = place.split_once('}').unwrap_or_else(|| panic!("{}: {text}", hypothesis.id)).0;
-                let is_known = ["who", "where", "count", "host", "Host"].contains(&place);
+                let is_known = ["who", "where", "source", "target", "count", "host", "Host"].contains(&place);
                 assert!(is_known || place.matches('|').count() == 1, "{}: {place}", hypothesis.id);
             }
         }

@@ -124,6 +124,9 @@ fn fill(text: &str, case: &Case<'_>, entities: &Entities, view: View, naming: Na
         let is_first = out.is_empty();
         let named = match place {
             "who" => who(case, entities, view, naming),
+            "source" if case.is_inbound() => destination(case, entities),
+            "source" => who(case, entities, view, naming),
+            "target" if case.is_inbound() => service(entities, view, naming, host(case, entities, view)),
             "host" => host(case, entities, view),
             "Host" => capitalised(&host(case, entities, view)),
             "count" if intrusion::is_one(case) => intrusion::stages(case).len().to_string(),
@@ -153,6 +156,15 @@ fn who(case: &Case<'_>, entities: &Entities, view: View, naming: Naming) -> Stri
         _ if case.has_owner() => several(case),
         (None, Some(addr), View::Host) => format!("an unknown process on {addr}"),
         (None, None, View::Host) => "an unknown process".to_owned(),
+    }
+}
+
+/// The end that is contacted from outside: `sshd on this host`, or only the host.
+fn service(entities: &Entities, view: View, naming: Naming, host: String) -> String {
+    match (entities.program(), view, naming) {
+        (Some(name), View::Host, Naming::Full) => format!("{} on {host}", in_full(name, entities)),
+        (Some(name), View::Host, Naming::Short) => format!("{name} on {host}"),
+        _ => host,
     }
 }
 
@@ -199,6 +211,7 @@ fn capitalised(text: &str) -> String {
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
+/// The remote end. Its port is left out where it opened the connections, as it says nothing there.
 fn destination(case: &Case<'_>, entities: &Entities) -> String {
     let Some(addr) = &entities.remote_addr else {
         let known: BTreeSet<&str> = case.needed().filter_map(Fact::destination).collect();
@@ -212,7 +225,7 @@ fn destination(case: &Case<'_>, entities: &Entities) -> String {
         };
     };
     let name = entities.remote_name.as_ref().map_or_else(String::new, |name| format!(" ({name})"));
-    match entities.remote_port {
+    match entities.remote_port.filter(|_| !case.is_inbound()) {
         Some(port) if addr.contains(':') => format!("[{addr}]:{port}{name}"),
         Some(port) => format!("{addr}:{port}{name}"),
         None => format!("{addr}{name}"),

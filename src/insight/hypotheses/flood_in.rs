@@ -6,7 +6,7 @@ use crate::model::finding::Severity;
 
 pub(super) const FLOOD_IN: Hypothesis = Hypothesis {
     id: "flood-in",
-    title: "{where}: possible flood or vulnerability scan of a service of {host}",
+    title: "{source}: possible flood or vulnerability scan of a service of {host}",
     summary: "One client opens connections by the hundred per minute. That exhausts the service, or tries paths and \
         parameters until one can be exploited.",
     stage: Some(Stage::InitialAccess),

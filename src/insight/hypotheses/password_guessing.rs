@@ -6,7 +6,7 @@ use crate::model::finding::Severity;
 
 pub(super) const PASSWORD_GUESSING: Hypothesis = Hypothesis {
     id: "password-guessing",
-    title: "{who}: password guessing against {where}",
+    title: "{source}: password guessing against {target}",
     summary: "Many short sessions with a login service look like failed logins. A longer session that follows may be the \
         guess that worked.",
     stage: Some(Stage::CredentialAccess),

@@ -6,7 +6,7 @@ use crate::model::finding::Severity;
 
 pub(super) const SCANNED: Hypothesis = Hypothesis {
     id: "scanned",
-    title: "{where} scanned {host}",
+    title: "{source} scanned {host}",
     summary: "One address tried many ports{ of this host. Closed ports leave no socket, so it tried more ports than are recorded.| or many local hosts.}",
     stage: None,
     joins: Joins::Destination,

@@ -102,20 +102,24 @@ fn headline(
     format!("{} of {} severity{milder}.", plural(worst as u64, "incident"), name_of(severity))
 }
 
-/// The first step of each of the worst incidents, with its incident.
+/// The first step of each of the worst incidents, after the incidents that it is for.
 fn next_steps(incidents: &[Incident], insights: &[Insight], gaps: &[String]) -> Vec<String> {
-    let step = |incident: &Incident| {
-        let Some(insight) = insights.iter().find(|insight| insight.id == incident.id) else {
-            return Some(format!("{}: check the evidence of this finding.", incident.sentence));
-        };
-        Some(format!("{}: {}", insight.title, insight.next_steps.first()?))
+    let step = |incident: &Incident| match insights.iter().find(|insight| insight.id == incident.id) {
+        Some(insight) => Some((insight.title.clone(), insight.next_steps.first()?.to_string())),
+        None => Some((incident.sentence.clone(), "check the evidence of this finding.".to_owned())),
     };
     let pressing = incidents.iter().filter(|incident| incident.severity >= Severity::Medium);
-    let mut steps: Vec<String> = pressing.take(MOST_STEPS).filter_map(step).collect();
-    if steps.is_empty() && !gaps.is_empty() {
-        steps.push("Read the visibility gaps before you rely on this result.".to_owned());
+    let mut steps: Vec<(String, String)> = Vec::new();
+    for (incident, step) in pressing.take(MOST_STEPS).filter_map(step) {
+        match steps.iter_mut().find(|(_, known)| *known == step) {
+            Some((incidents, _)) => incidents.push_str(&format!("; {incident}")),
+            None => steps.push((incident, step)),
+        }
     }
-    steps
+    if steps.is_empty() && !gaps.is_empty() {
+        return vec!["Read the visibility gaps before you rely on this result.".to_owned()];
+    }
+    steps.into_iter().map(|(incidents, step)| format!("{incidents}: {step}")).collect()
 }
 
 /// How complete the capture is, in one sentence.
@@ -175,6 +179,19 @@ mod tests {
             verdict.incidents[1].sentence
         );
         assert!(verdict.next_steps[0].ends_with(": Check where the program comes from."));
+    }
+
+    #[test]
+    fn a_step_that_several_incidents_share_is_given_once() {
+        let mut report = report();
+        let mut second = report.insights[0].clone();
+        second.id.push('b');
+        second.title = "Another incident".to_owned();
+        let first = report.insights[0].title.clone();
+        report.insights.push(second);
+        let steps = verdict(&report).next_steps;
+        assert_eq!(steps[0], format!("{first}; Another incident: Check where the program comes from."));
+        assert_eq!(steps.len(), 2, "{steps:?}");
     }
 
     #[test]

@@ -140,6 +140,27 @@ dictionary_enum! {
     }
 }
 
+impl TcpState {
+    /// The state with a number of the kernel, as in `include/net/tcp_states.h`.
+    pub const fn of_kernel_number(number: u8) -> Option<Self> {
+        Some(match number {
+            1 => Self::Established,
+            2 => Self::SynSent,
+            // 12 is a request socket: its handshake is incomplete too.
+            3 | 12 => Self::SynRecv,
+            4 => Self::FinWait1,
+            5 => Self::FinWait2,
+            6 => Self::TimeWait,
+            7 => Self::Close,
+            8 => Self::CloseWait,
+            9 => Self::LastAck,
+            10 => Self::Listen,
+            11 => Self::Closing,
+            _ => return None,
+        })
+    }
+}
+
 dictionary_enum! {
     /// How the owner of a socket was determined. Null if it is unknown.
     OwnerSource {

@@ -37,6 +37,8 @@ mod sorter;
 pub mod ss;
 pub mod sysmon;
 mod tcp_flags;
+#[cfg(test)]
+mod testing;
 mod text;
 mod timestamp;
 pub mod vpc_flow;

@@ -209,7 +209,7 @@ fn socket(line: &str, table: Table, is_big_endian: bool) -> Option<Socket> {
         Protocol::Icmp | Protocol::Raw => ((local.0, 0), (remote.0, 0)),
         _ => (local, remote),
     };
-    let state = if protocol == Protocol::Tcp { Some(tcp_state(state)?) } else { None };
+    let state = if protocol == Protocol::Tcp { Some(TcpState::of_kernel_number(state)?) } else { None };
     // What is in no file any more has no owner, and the kernel prints 0 for it.
     let has_owner = inode != 0;
     Some(Socket {
@@ -220,24 +220,6 @@ fn socket(line: &str, table: Table, is_big_endian: bool) -> Option<Socket> {
         remote: Some(remote).filter(|(addr, port)| *port != 0 || !addr.is_unspecified()),
         identity: has_owner.then(|| inode.to_string()),
         owner: Owner { uid: has_owner.then_some(uid), ..Owner::default() },
-    })
-}
-
-/// Source: the kernel's `include/net/tcp_states.h`.
-fn tcp_state(number: u8) -> Option<TcpState> {
-    Some(match number {
-        1 => TcpState::Established,
-        2 => TcpState::SynSent,
-        3 | 12 => TcpState::SynRecv,
-        4 => TcpState::FinWait1,
-        5 => TcpState::FinWait2,
-        6 => TcpState::TimeWait,
-        7 => TcpState::Close,
-        8 => TcpState::CloseWait,
-        9 => TcpState::LastAck,
-        10 => TcpState::Listen,
-        11 => TcpState::Closing,
-        _ => return None,
     })
 }
 

@@ -123,9 +123,8 @@ fn fill(text: &str, case: &Case<'_>, entities: &Entities, view: View, naming: Na
         out.push_str(before);
         let is_first = out.is_empty();
         let named = match place {
-            "who" => who(case, entities, view, naming),
             "source" if case.is_inbound() => destination(case, entities),
-            "source" => who(case, entities, view, naming),
+            "who" | "source" => who(case, entities, view, naming),
             "target" if case.is_inbound() => service(entities, view, naming, host(case, entities, view)),
             "host" => host(case, entities, view),
             "Host" => capitalised(&host(case, entities, view)),

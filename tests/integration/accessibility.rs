@@ -5,7 +5,6 @@
 
 use std::path::{Path, PathBuf};
 
-use headless_chrome::protocol::cdp::Emulation;
 use netrec::report::Section;
 
 use crate::browser::{Opened, open, sample_report};
@@ -34,33 +33,12 @@ fn violations(page: &Opened) -> Vec<String> {
     serde_json::from_str(found.as_str().expect("axe-core gives a text")).unwrap()
 }
 
-fn size(page: &Opened, width: u32) {
-    page.tab
-        .call_method(Emulation::SetDeviceMetricsOverride {
-            width,
-            height: 900,
-            device_scale_factor: 1.0,
-            mobile: false,
-            scale: None,
-            screen_width: None,
-            screen_height: None,
-            position_x: None,
-            position_y: None,
-            dont_set_visible_size: None,
-            screen_orientation: None,
-            viewport: None,
-            display_feature: None,
-            device_posture: None,
-        })
-        .unwrap();
-}
-
 #[track_caller]
 fn check(report: &Path, views: &[(u32, &str)], axe: &str) {
     let Some(page) = open(report) else { return };
     page.tab.evaluate(&format!("{axe};0"), false).unwrap();
     for (width, scheme) in views {
-        size(&page, *width);
+        page.resize(*width, 900, false);
         page.text(&format!("document.documentElement.dataset.theme = '{scheme}'"));
         for section in Section::ALL.map(Section::id).into_iter().chain(["entities"]) {
             page.click(&format!("#tab-{section}"));

@@ -113,6 +113,28 @@ impl Opened {
         self.tab.evaluate("new Promise((done) => setTimeout(done, 50))", true).unwrap();
     }
 
+    /// Gives the window a size in CSS pixels; a phone's screen has two dots for each of them.
+    pub(crate) fn resize(&self, width: u32, height: u32, is_phone: bool) {
+        self.tab
+            .call_method(Emulation::SetDeviceMetricsOverride {
+                width,
+                height,
+                device_scale_factor: if is_phone { 2.0 } else { 1.0 },
+                mobile: is_phone,
+                scale: None,
+                screen_width: None,
+                screen_height: None,
+                position_x: None,
+                position_y: None,
+                dont_set_visible_size: None,
+                screen_orientation: None,
+                viewport: None,
+                display_feature: None,
+                device_posture: None,
+            })
+            .unwrap();
+    }
+
     pub(crate) fn type_filter(&self, query: &str) {
         let query = serde_json::to_string(query).unwrap();
         let script = format!(
@@ -308,24 +330,7 @@ fn light_dark_narrow_and_on_paper() {
     let pages = pdf.windows(11).filter(|window| *window == b"/Type /Page" as &[u8]).count();
     assert!((1..=6).contains(&pages), "{pages} pages");
 
-    page.tab
-        .call_method(Emulation::SetDeviceMetricsOverride {
-            width: 390,
-            height: 844,
-            device_scale_factor: 2.0,
-            mobile: true,
-            scale: None,
-            screen_width: None,
-            screen_height: None,
-            position_x: None,
-            position_y: None,
-            dont_set_visible_size: None,
-            screen_orientation: None,
-            viewport: None,
-            display_feature: None,
-            device_posture: None,
-        })
-        .unwrap();
+    page.resize(390, 844, true);
     for section in Section::ALL.map(Section::id).into_iter().chain(["entities"]) {
         page.click(&format!("#tab-{section}"));
         let width = page.number("document.documentElement.scrollWidth");

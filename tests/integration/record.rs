@@ -545,7 +545,7 @@ fn times_that_cannot_be_meant_are_wrong_usage() {
 
 /// Runs a script in a folder with a small disk of its own; false, with a printed reason, if that is
 /// not possible.
-fn with_small_disk(folder: &Path, script: &str) -> bool {
+pub(crate) fn with_small_disk(folder: &Path, script: &str) -> bool {
     fs::create_dir(folder.join("disk")).unwrap();
     let script = format!("mount -t tmpfs -o size=20m none disk || exit 42\n{script}");
     let ran = Command::new("unshare")

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use netrec::capture::CaptureFile;
 
-use crate::record::Running;
+use crate::record::{Running, with_small_disk};
 
 /// Number of finished files to keep.
 const KEEP: usize = 2;
@@ -92,7 +92,6 @@ fn a_service_that_is_killed_goes_on_when_it_is_started_again_and_keeps_no_more_t
 fn a_full_disk_pauses_the_service_which_counts_what_is_lost_and_goes_on() {
     let home = tempfile::tempdir().unwrap();
     let script = r#"
-        mount -t tmpfs -o size=20m none disk || exit 42
         "$NETREC" record -i 100ms --rotate 1s --keep 50 -o disk/web >said 2>told & recorder=$!
         while [ -z "$(ls disk | grep 'parquet$')" ]; do sleep 0.1; done
         head -c 15000000 /dev/zero >disk/filler
@@ -104,14 +103,7 @@ fn a_full_disk_pauses_the_service_which_counts_what_is_lost_and_goes_on() {
         kill $recorder
         wait $recorder; echo $? >code
         cp -r disk copy"#;
-    fs::create_dir(home.path().join("disk")).unwrap();
-    let ran = Command::new("unshare")
-        .args(["--mount", "timeout", "60", "sh", "-c", script])
-        .env("NETREC", env!("CARGO_BIN_EXE_netrec"))
-        .current_dir(home.path())
-        .output();
-    if !ran.as_ref().is_ok_and(|output| output.status.success()) {
-        println!("skipped: a small disk needs CAP_SYS_ADMIN and unshare(1): {ran:?}");
+    if !with_small_disk(home.path(), script) {
         return;
     }
     let read = |name: &str| fs::read_to_string(home.path().join(name)).unwrap();
@@ -134,7 +126,6 @@ fn a_full_disk_pauses_the_service_which_counts_what_is_lost_and_goes_on() {
 fn a_write_that_fails_for_want_of_room_loses_no_tick_that_was_written() {
     let home = tempfile::tempdir().unwrap();
     let script = r#"
-        mount -t tmpfs -o size=20m none disk || exit 42
         "$NETREC" record -i 500ms --rotate 2s --keep 9 -o disk/web >said 2>told & recorder=$!
         while [ -z "$(ls disk/*.d/journal-0 2>/dev/null)" ]; do sleep 0.05; done
         # All of it, at once: not even the file can be completed any more.
@@ -146,14 +137,7 @@ fn a_write_that_fails_for_want_of_room_loses_no_tick_that_was_written() {
         kill $recorder
         wait $recorder; echo $? >code
         cp -r disk copy"#;
-    fs::create_dir(home.path().join("disk")).unwrap();
-    let ran = Command::new("unshare")
-        .args(["--mount", "timeout", "60", "sh", "-c", script])
-        .env("NETREC", env!("CARGO_BIN_EXE_netrec"))
-        .current_dir(home.path())
-        .output();
-    if !ran.as_ref().is_ok_and(|output| output.status.success()) {
-        println!("skipped: a small disk needs CAP_SYS_ADMIN and unshare(1): {ran:?}");
+    if !with_small_disk(home.path(), script) {
         return;
     }
     let told = fs::read_to_string(home.path().join("told")).unwrap();

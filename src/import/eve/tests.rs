@@ -1,13 +1,11 @@
 use proptest::prelude::*;
 
 use super::{Events, Rest};
-use crate::Result;
 use crate::capture::{Protocol, TcpState, UnusedReason};
 use crate::import::decompress::Decompressed;
-use crate::import::log::{FlowRecord, Sink, StateHistory};
-use crate::import::names::Names;
-use crate::import::question::Question;
+use crate::import::log::{FlowRecord, StateHistory};
 use crate::import::tcp_flags::course;
+use crate::import::testing::Collected;
 use crate::import::{Begin, FileReport};
 
 const FLOW: &str = r#"{"timestamp":"2024-01-01T00:01:00.000000+0000","flow_id":7,"event_type":"flow","src_ip":"10.0.0.1","src_port":40000,"dest_ip":"192.0.2.1","dest_port":443,"proto":"TCP","flow":{"pkts_toserver":5,"pkts_toclient":4,"bytes_toserver":600,"bytes_toclient":4000,"start":"2024-01-01T00:00:00.500000+0000","end":"2024-01-01T00:00:02.000000+0000"},"tcp":{"tcp_flags_ts":"1b","tcp_flags_tc":"1b"}}"#;
@@ -17,43 +15,8 @@ const TLS: &str = r#"{"timestamp":"2024-01-01T00:00:01.000000+0000","flow_id":7,
 /// 2024-01-01T00:00:00 in µs.
 const START: i64 = 1_704_067_200_000_000;
 
-#[derive(Default)]
-struct Taken {
-    connections: Vec<FlowRecord>,
-    questions: Vec<Question>,
-    names: Names,
-}
-
-impl Sink for Taken {
-    fn connection(&mut self, connection: &FlowRecord) -> Result<()> {
-        self.connections.push(connection.clone());
-        Ok(())
-    }
-
-    fn query(&mut self, question: Question) -> Result<()> {
-        self.questions.push(question);
-        Ok(())
-    }
-
-    fn names(&mut self) -> &mut Names {
-        &mut self.names
-    }
-}
-
-impl Taken {
-    /// The names of all connections, `-` where there is none.
-    fn names(&self) -> Vec<String> {
-        let name = |connection: &FlowRecord| {
-            let key = self.names.key(&connection.uid, connection.start_us, connection.end_us());
-            let name = self.names.find(&key, connection.originator, connection.responder);
-            name.map_or_else(|| "-".to_owned(), |name| name.to_string())
-        };
-        self.connections.iter().map(name).collect()
-    }
-}
-
-fn read_files(files: &[&str]) -> (Taken, Vec<FileReport>, Rest) {
-    let (mut taken, mut events) = (Taken::default(), Events::default());
+fn read_files(files: &[&str]) -> (Collected, Vec<FileReport>, Rest) {
+    let (mut taken, mut events) = (Collected::default(), Events::default());
     let mut accounts = Vec::new();
     for file in files {
         let error = crate::Error::io("read", "eve.json");
@@ -63,7 +26,7 @@ fn read_files(files: &[&str]) -> (Taken, Vec<FileReport>, Rest) {
     (taken, accounts, rest)
 }
 
-fn read(text: &str) -> (Taken, FileReport) {
+fn read(text: &str) -> (Collected, FileReport) {
     let (taken, mut accounts, _) = read_files(&[text]);
     (taken, accounts.remove(0))
 }
@@ -327,7 +290,7 @@ proptest! {
     #[test]
     fn arbitrary_bytes_do_no_harm(bytes: Vec<u8>, at in 0..TO_SERVER.len(), byte: u8) {
         let read = |bytes: &[u8]| {
-            let (mut taken, mut events) = (Taken::default(), Events::default());
+            let (mut taken, mut events) = (Collected::default(), Events::default());
             events.read(bytes, crate::Error::io("read", "x"), &mut taken).unwrap();
             events.finish(&mut taken).unwrap();
         };
@@ -343,7 +306,7 @@ proptest! {
 
 /// What is known of the payload of each connection: protocol, JA3, JA4, subject, issuer; `-` where there is none.
 fn payloads(text: &str) -> Vec<String> {
-    let (Taken { connections, mut names, .. }, _) = read(text);
+    let (Collected { connections, mut names, .. }, _) = read(text);
     let text = |connection: &FlowRecord| {
         let key = names.key(&connection.uid, connection.start_us, connection.end_us());
         let ends = (connection.originator, connection.responder);

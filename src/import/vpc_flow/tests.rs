@@ -2,29 +2,7 @@ use super::record::{Fields, Parsed, Record};
 use super::*;
 use crate::capture::{Protocol, TcpState};
 use crate::import::log::FlowRecord;
-use crate::import::names::Names;
-use crate::import::question::Question;
-
-#[derive(Default)]
-struct Taken {
-    connections: Vec<FlowRecord>,
-    names: Names,
-}
-
-impl crate::import::log::Sink for Taken {
-    fn connection(&mut self, connection: &FlowRecord) -> Result<()> {
-        self.connections.push(connection.clone());
-        Ok(())
-    }
-
-    fn query(&mut self, _: Question) -> Result<()> {
-        panic!("flow logs have no DNS questions")
-    }
-
-    fn names(&mut self) -> &mut Names {
-        &mut self.names
-    }
-}
+use crate::import::testing::Collected;
 
 const WITH_FLAGS: &str = "interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action tcp-flags log-status";
 
@@ -38,7 +16,7 @@ fn record(fields: &Fields, line: &str) -> Record {
 /// The connections of some records.
 fn connections(fields: &str, lines: &[&str]) -> Vec<FlowRecord> {
     let fields = if fields.is_empty() { Fields::standard() } else { Fields::named_by(fields).unwrap() };
-    let (mut flows, mut taken) = (Flows::default(), Taken::default());
+    let (mut flows, mut taken) = (Flows::default(), Collected::default());
     for line in lines {
         flows.take(&record(&fields, line), &mut taken).unwrap();
     }

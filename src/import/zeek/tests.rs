@@ -1,59 +1,22 @@
 use proptest::prelude::*;
 
 use super::reader::{LogReader, Remarks, recognises};
-use crate::Result;
 use crate::capture::{TcpState, UnusedReason};
 use crate::import::decompress::Decompressed;
-use crate::import::log::{FlowRecord, Sink};
-use crate::import::names::Names;
-use crate::import::question::Question;
+use crate::import::log::FlowRecord;
+use crate::import::testing::Collected;
 use crate::import::{Begin, FileReport};
 
 const HEADER: &str = "#separator \\x09\n#path\tconn\n#fields\tts\tuid\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\tproto\tduration\torig_bytes\n";
 
-#[derive(Default)]
-struct Taken {
-    connections: Vec<FlowRecord>,
-    questions: Vec<Question>,
-    names: Names,
-}
-
-impl Sink for Taken {
-    fn connection(&mut self, connection: &FlowRecord) -> Result<()> {
-        self.connections.push(connection.clone());
-        Ok(())
-    }
-
-    fn query(&mut self, question: Question) -> Result<()> {
-        self.questions.push(question);
-        Ok(())
-    }
-
-    fn names(&mut self) -> &mut Names {
-        &mut self.names
-    }
-}
-
-impl Taken {
-    /// The names of all connections, `-` where there is none.
-    fn names(&self) -> Vec<String> {
-        let name = |connection: &FlowRecord| {
-            let key = self.names.key(&connection.uid, connection.start_us, connection.end_us());
-            let name = self.names.find(&key, connection.originator, connection.responder);
-            name.map_or_else(|| "-".to_owned(), |name| name.to_string())
-        };
-        self.connections.iter().map(name).collect()
-    }
-}
-
-fn read_file(name: &str, log: &[u8]) -> (Taken, FileReport, Remarks) {
-    let (mut taken, mut remarks) = (Taken::default(), Remarks::default());
+fn read_file(name: &str, log: &[u8]) -> (Collected, FileReport, Remarks) {
+    let (mut taken, mut remarks) = (Collected::default(), Remarks::default());
     let error = crate::Error::io("read", name);
     let (account, _) = LogReader::new(name, &mut remarks).read(log, error, &mut taken).unwrap();
     (taken, account, remarks)
 }
 
-fn read(log: &str) -> (Taken, FileReport) {
+fn read(log: &str) -> (Collected, FileReport) {
     let (taken, account, _) = read_file("conn.log", log.as_bytes());
     (taken, account)
 }
@@ -245,8 +208,8 @@ proptest! {
 }
 
 /// What is known of the payload of each connection: protocol, JA4, subject; `-` where there is none.
-fn payloads(taken: &mut Taken) -> Vec<String> {
-    let Taken { connections, names, .. } = taken;
+fn payloads(taken: &mut Collected) -> Vec<String> {
+    let Collected { connections, names, .. } = taken;
     let text = |connection: &FlowRecord| {
         let key = names.key(&connection.uid, connection.start_us, connection.end_us());
         let ends = (connection.originator, connection.responder);

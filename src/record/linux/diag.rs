@@ -191,7 +191,8 @@ pub(super) fn parse(answer: &[u8], protocol: Protocol) -> Option<Socket> {
     if protocol == Protocol::Tcp {
         // The state in `tcp_info` was read under the same lock as the counters; the one in the
         // message was read before, and a FIN may have arrived in between.
-        socket.state = tcp_state(tcp_info.and_then(|info| info.first().copied()).unwrap_or(answer[1]));
+        socket.state =
+            TcpState::of_kernel_number(tcp_info.and_then(|info| info.first().copied()).unwrap_or(answer[1]));
         socket.received_sequence = tcp_info.and_then(|info| u64_at(info, RECEIVED_SEQUENCE));
         socket.counters = tcp_info.map_or_else(Counters::default, |info| counters(info, socket.state));
     }
@@ -204,25 +205,6 @@ fn address(family: u8, answer: &[u8], offset: usize) -> Option<IpAddr> {
         libc::AF_INET6 => Some(Ipv6Addr::from(piece::<16>(answer, offset)?).to_canonical()),
         _ => None,
     }
-}
-
-/// Maps the kernel's state numbers, from `include/net/tcp_states.h`.
-pub(super) fn tcp_state(number: u8) -> Option<TcpState> {
-    Some(match number {
-        1 => TcpState::Established,
-        2 => TcpState::SynSent,
-        // 12 is a request socket: its handshake is incomplete too.
-        3 | 12 => TcpState::SynRecv,
-        4 => TcpState::FinWait1,
-        5 => TcpState::FinWait2,
-        6 => TcpState::TimeWait,
-        7 => TcpState::Close,
-        8 => TcpState::CloseWait,
-        9 => TcpState::LastAck,
-        10 => TcpState::Listen,
-        11 => TcpState::Closing,
-        _ => return None,
-    })
 }
 
 /// Offset of `tcpi_bytes_received` in `struct tcp_info`.

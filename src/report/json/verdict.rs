@@ -105,14 +105,14 @@ fn headline(
 /// The first step of each of the worst incidents, after the incidents that it is for.
 fn next_steps(incidents: &[Incident], insights: &[Insight], gaps: &[String]) -> Vec<String> {
     let step = |incident: &Incident| match insights.iter().find(|insight| insight.id == incident.id) {
-        Some(insight) => Some((insight.title.clone(), insight.next_steps.first()?.to_string())),
+        Some(insight) => Some((insight.title.clone(), insight.next_steps.first()?.clone())),
         None => Some((incident.sentence.clone(), "check the evidence of this finding.".to_owned())),
     };
     let pressing = incidents.iter().filter(|incident| incident.severity >= Severity::Medium);
     let mut steps: Vec<(String, String)> = Vec::new();
     for (incident, step) in pressing.take(MOST_STEPS).filter_map(step) {
         match steps.iter_mut().find(|(_, known)| *known == step) {
-            Some((incidents, _)) => incidents.push_str(&format!("; {incident}")),
+            Some((incidents, _)) => incidents.extend(["; ", incident.as_str()]),
             None => steps.push((incident, step)),
         }
     }

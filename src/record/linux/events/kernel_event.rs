@@ -4,7 +4,6 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use perf_event_open_sys::bindings as perf;
 
-use super::super::diag::tcp_state;
 use super::super::message::{piece, u16_at, u32_at, u64_at};
 use super::datagram_events::{DatagramDecoder, Routed, Transferred};
 use super::tracefs::{Field, Tracepoint};
@@ -280,8 +279,8 @@ impl StateFields {
         (i32::from(protocol) == libc::IPPROTO_TCP).then_some(())?;
         Some(What::State(StateChange {
             socket: u64_at(raw, self.socket.offset)?,
-            from: tcp_state(*raw.get(self.from.offset)?)?,
-            to: tcp_state(*raw.get(self.to.offset)?)?,
+            from: TcpState::of_kernel_number(*raw.get(self.from.offset)?)?,
+            to: TcpState::of_kernel_number(*raw.get(self.to.offset)?)?,
             in_interrupt: is_in_interrupt(raw, self.flags)?,
             local: (addr_at(raw, self.saddr.offset)?, u16_at(raw, self.sport.offset)?),
             remote: (addr_at(raw, self.daddr.offset)?, u16_at(raw, self.dport.offset)?),

@@ -2,11 +2,10 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::super::super::diag::tcp_state;
 use super::super::super::message::{piece, u32_at, u64_at};
 use super::super::kernel_event::{Actor, KernelEvent, SocketFacts, StateChange, What};
 use super::programs::{DESTROYED, Layout, STATE, place};
-use crate::capture::Counters;
+use crate::capture::{Counters, TcpState};
 
 /// `SOCK_DONE`: the peer's FIN has arrived, as a bit of the socket's flags.
 const HAS_FIN: u64 = 1 << 1;
@@ -49,8 +48,8 @@ fn state_change(
     let was_aborted = u32_at(record, place::ERROR)? == ABORTED;
     Some(StateChange {
         socket,
-        from: tcp_state(*record.get(place::FROM)?)?,
-        to: tcp_state(*record.get(place::TO)?)?,
+        from: TcpState::of_kernel_number(*record.get(place::FROM)?)?,
+        to: TcpState::of_kernel_number(*record.get(place::TO)?)?,
         // A process that has another's socket closed holds its lock too.
         in_interrupt: !by_process || was_aborted,
         local: (local, port(record, place::SOURCE_PORT)?),

@@ -54,6 +54,13 @@ impl<'a> Case<'a> {
         self.members.iter().filter(|member| member.is_needed).map(|member| member.fact)
     }
 
+    /// The required facts that say where the connections went: those about the process itself only if there is no
+    /// other.
+    pub(super) fn of_destination(&self) -> impl Iterator<Item = &'a Fact<'a>> {
+        let has_other = self.needed().any(|fact| !is_of_process(fact));
+        self.needed().filter(move |fact| !has_other || !is_of_process(fact))
+    }
+
     /// Whether the process of one of its facts is known.
     pub(super) fn has_owner(&self) -> bool {
         self.facts().any(|fact| fact.finding.judgement.entities.process_name.is_some())
@@ -104,7 +111,20 @@ fn cases_of<'a>(
     let keys: BTreeSet<Key<'a>> =
         (0..facts.len()).filter(|at| is_subject(*at)).map(|at| key(hypothesis.joins, &facts[at])).collect();
     let cases = keys.into_iter().filter_map(|key| case(hypothesis, key, facts, index, is_taken));
-    merged(cases.filter(Case::is_worth_telling).collect())
+    merged(without_parts(cases.filter(Case::is_worth_telling).collect()))
+}
+
+/// Without the cases of which another has every fact: what is known of a process alone is part of what is known
+/// of the process and a destination.
+fn without_parts(cases: Vec<Case<'_>>) -> Vec<Case<'_>> {
+    let facts = |case: &Case<'_>| case.members.iter().map(|member| member.at).collect::<BTreeSet<_>>();
+    let sets: Vec<BTreeSet<usize>> = cases.iter().map(facts).collect();
+    let is_part = |at: usize| {
+        let holds = |other: usize| sets[at].len() < sets[other].len() && sets[at].is_subset(&sets[other]);
+        cases[at].key.destination.is_none() && (0..sets.len()).any(holds)
+    };
+    let keep: Vec<bool> = (0..cases.len()).map(|at| !is_part(at)).collect();
+    cases.into_iter().zip(keep).filter_map(|(case, keep)| keep.then_some(case)).collect()
 }
 
 /// Facts by subject, so that a case need not check all of them: a scanner may have a finding for

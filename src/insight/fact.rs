@@ -38,7 +38,7 @@ impl<'a> Fact<'a> {
             finding,
             is_beyond: is_public || sockets.iter().any(|s| s.is_beyond_local_networks()),
             is_inbound: all(|s| s.direction == Some(Direction::Inbound)),
-            is_listener: all(|s| s.remote().is_none()),
+            is_listener: all(|s| s.protocol.has_ports() && s.remote().is_none()),
             remotes: sockets.iter().filter_map(|s| s.remote()).map(|(addr, _)| addr).collect(),
         }
     }

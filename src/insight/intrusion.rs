@@ -45,10 +45,30 @@ pub(super) fn joined(cases: Vec<Case<'_>>) -> Vec<Case<'_>> {
         if stages.len() >= 2 {
             intrusions.push(one_of(campaign));
         } else {
-            alone.extend(campaign);
+            alone.extend(one_per_subject(campaign));
         }
     }
     alone.into_iter().chain(rest).chain(intrusions).collect()
+}
+
+/// One case for those about the same actor and destination: the first, with the facts of all.
+fn one_per_subject(cases: Vec<Case<'_>>) -> Vec<Case<'_>> {
+    let mut subjects: Vec<Case<'_>> = Vec::new();
+    for case in cases {
+        match subjects
+            .iter_mut()
+            .find(|known| known.key == case.key && known.hypothesis.joins == case.hypothesis.joins)
+        {
+            Some(known) => {
+                known.members.extend(case.members);
+                known.members.sort_by_key(|member| (member.at, !member.is_needed));
+                known.members.dedup_by_key(|member| member.at);
+                known.members.sort_by_key(|member| (!member.is_needed, member.at));
+            }
+            None => subjects.push(case),
+        }
+    }
+    subjects
 }
 
 fn is_grave(case: &Case<'_>) -> bool {

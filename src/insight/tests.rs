@@ -3,8 +3,10 @@ use std::path::Path;
 
 use super::*;
 use crate::analyze::detectors::{self, DETECTORS};
-use crate::capture::ImportSource;
+use crate::capture::{ImportSource, Protocol};
 use crate::model::finding::{Confidence, Evidence, Judgement, Measurement};
+use crate::model::sockets::Sockets;
+use crate::model::testing::{Capture, Conn};
 
 /// A finding in one line: detector, severity, confidence, and entities.
 struct Told(Finding);
@@ -146,9 +148,36 @@ fn a_scan_from_outside_is_its_own_story() {
 fn a_shell_with_a_connection_is_a_remote_shell() {
     let shell = by("process", High).technique("T1059.004").to("203.0.113.9").of("bash");
     let lasting = by("long-connection", Low).to("203.0.113.9").of("bash");
-    means(&[shell, lasting], &[("command-and-control", High, 2)]);
-    let shell = by("process", High).technique("T1059.004").to("203.0.113.9").of("bash");
-    means(&[shell], &[("reverse-shell", High, 1)]);
+    means(&[shell, lasting], &[("reverse-shell", High, 2)]);
+    let shell = || by("process", High).technique("T1059.004").of("bash");
+    means(&[shell().to("203.0.113.9")], &[("reverse-shell", High, 1)]);
+    // The process's own finding has no destination, and is no case beside that of its session.
+    let session = by("c2-session", High).to("203.0.113.9").of("bash");
+    means(&[shell(), session], &[("reverse-shell", Critical, 2)]);
+}
+
+#[test]
+fn one_process_and_destination_are_one_case_of_a_stage() {
+    let told = [
+        by("beacon", High).to("203.0.113.9"),
+        by("process", Medium),
+        by("unanswered", High).to("203.0.113.9"),
+    ];
+    means(&told, &[("command-and-control", Critical, 3)]);
+}
+
+#[test]
+fn a_packet_socket_is_no_listener() {
+    for (protocol, is_listener) in [(Protocol::Tcp, true), (Protocol::Packet, false)] {
+        let mut capture = Capture::new(60);
+        capture.add(Conn::listener(4444).over(protocol).by("sniff", 7));
+        let tables = capture.tables();
+        let mut finding = by("process", Medium).of("sniff").0;
+        finding.evidence =
+            Sockets::new(&tables).unwrap().members(&[0]).evidence(vec![Measurement::new("x", 1.0, "")]);
+        let facts = fact::facts(&[&finding], &tables).unwrap();
+        assert_eq!(facts[0].is_listener, is_listener, "{protocol:?}");
+    }
 }
 
 #[test]

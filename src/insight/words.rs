@@ -98,17 +98,17 @@ fn common_entities(case: &Case<'_>) -> Entities {
         protocol: common(case, |e| &e.protocol),
         local_addr: common(case, |e| &e.local_addr),
         local_port: common(case, |e| &e.local_port),
-        remote_addr: of_needed(case, |e| &e.remote_addr),
-        remote_port: of_needed(case, |e| &e.remote_port),
+        remote_addr: of_destination(case, |e| &e.remote_addr),
+        remote_port: of_destination(case, |e| &e.remote_port),
         remote_name: common(case, |e| &e.remote_name),
         payload: common(case, |e| &e.payload),
     }
 }
 
-/// The value shared by all required findings: a finding about many hosts has no address, and
+/// The value shared by all required findings about a destination: a finding about many hosts has no address, and
 /// neither has its case.
-fn of_needed<T: Clone + PartialEq>(case: &Case<'_>, field: fn(&Entities) -> &Option<T>) -> Option<T> {
-    let mut all = case.needed().map(|fact| field(&fact.finding.judgement.entities).as_ref());
+fn of_destination<T: Clone + PartialEq>(case: &Case<'_>, field: fn(&Entities) -> &Option<T>) -> Option<T> {
+    let mut all = case.of_destination().map(|fact| field(&fact.finding.judgement.entities).as_ref());
     let first = all.next()??;
     all.all(|other| other == Some(first)).then(|| first.clone())
 }
@@ -213,9 +213,10 @@ fn capitalised(text: &str) -> String {
 /// The remote end. Its port is left out where it opened the connections, as it says nothing there.
 fn destination(case: &Case<'_>, entities: &Entities) -> String {
     let Some(addr) = &entities.remote_addr else {
-        let known: BTreeSet<&str> = case.needed().filter_map(Fact::destination).collect();
-        let tried = case.needed().map(Fact::hosts).max().unwrap_or(0);
-        let remotes: BTreeSet<&str> = case.needed().flat_map(|fact| fact.remotes.iter().copied()).collect();
+        let known: BTreeSet<&str> = case.of_destination().filter_map(Fact::destination).collect();
+        let tried = case.of_destination().map(Fact::hosts).max().unwrap_or(0);
+        let remotes: BTreeSet<&str> =
+            case.of_destination().flat_map(|fact| fact.remotes.iter().copied()).collect();
         return match (known.first(), known.len(), tried.max(remotes.len()).max(known.len())) {
             (Some(name), 1, 0 | 1) => (*name).to_owned(),
             (Some(name), 1, _) if entities.remote_name.as_deref() == Some(name) => (*name).to_owned(),

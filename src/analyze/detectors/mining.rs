@@ -43,10 +43,11 @@ impl Default for Thresholds {
     }
 }
 
-/// Ports that mining pools publish for the Stratum protocol and that have no other common use.
-const POOL_PORTS: [u16; 16] = [
-    3_333, 3_334, 3_355, 3_357, 4_444, 5_555, 7_777, 9_999, 10_128, 10_343, 13_333, 14_433, 14_444, 20_128,
-    45_560, 45_700,
+/// Ports that mining pools publish for the Stratum protocol and that have no other common use: 4444 is also where
+/// Metasploit's payloads call by default.
+const POOL_PORTS: [u16; 15] = [
+    3_333, 3_334, 3_355, 3_357, 5_555, 7_777, 9_999, 10_128, 10_343, 13_333, 14_433, 14_444, 20_128, 45_560,
+    45_700,
 ];
 
 /// What the names of mining pools contain.
@@ -91,7 +92,7 @@ impl Detector for Mining {
         how_it_decides: "Connections that this side opened, that stay open for at least `min_duration_s` \
             and that carry at most `max_bytes_per_s` each way may be Stratum. The name of a pool weighs \
             3, a payload that is Stratum 3, a port that pools publish 1.5, a program with the name of a miner 3, an owner that uses at \
-            least `min_cpu_percent` of a core 1.5. Facts about program and destination add or subtract \
+            least `min_cpu_percent` of a core 1.5. Port 4444 does not count, because remote shells use it more often. Facts about program and destination add or subtract \
             their weights. Nothing is reported without a pool's name or port, Stratum, or a miner's program name.",
         false_positives: "Mining that the machine's owner wants; other software on a port that pools use.",
         evidence: "Duration and `min_duration_s`, bytes per second and `max_bytes_per_s`, CPU use and \

@@ -7,7 +7,7 @@
 //! | sizes | `210 MB`, decimal units, three significant digits | [`bytes()`], [`bytes_per_s`] |
 //! | durations | `12 ms`, `3.5 s`, `3 min 20 s`, `2 d 4 h` | [`duration`], [`seconds`] |
 //! | shares | `33 %`, `< 0.01 %` | [`percent`], [`ratio_percent`] |
-//! | times | `2026-06-01T10:00:00Z`, which every `--at` accepts | [`second_utc`]; in data [`iso_utc`]; with `--local-time` [`second_local`] |
+//! | times | `2026-06-01T10:00:00Z`, which every `--at` accepts | [`second_utc`], for a span [`span_utc`]; in data [`iso_utc`]; with `--local-time` [`second_local`] |
 //! | unknown | `–`, never a zero | [`UNKNOWN`] |
 //!
 //! Nothing else formats a number for people; programs get raw values.
@@ -28,6 +28,25 @@ pub fn iso_utc(moment_us: i64) -> Option<String> {
 pub fn second_utc(moment_us: i64) -> String {
     let text = |time: DateTime<Utc>| time.to_rfc3339_opts(SecondsFormat::Secs, true);
     moment(moment_us).map_or_else(|| UNKNOWN.to_owned(), text)
+}
+
+/// A span of time to the second, with the date once if it is the same: `2026-06-01T10:00:00Z to 10:05:00Z`.
+pub fn span_utc((first_us, last_us): (i64, i64)) -> String {
+    let (first, last) = (second_utc(first_us), second_utc(last_us));
+    match (first.split_once('T'), last.split_once('T')) {
+        (Some((day, _)), Some((same_day, time))) if day == same_day => format!("{first} to {time}"),
+        _ => format!("{first} to {last}"),
+    }
+}
+
+/// When something was, in a sentence: `at 2026-06-01T10:00:00Z`, `from 2026-06-01T10:00:00Z to 10:05:00Z`.
+pub fn when_utc((first_us, last_us): (i64, i64)) -> String {
+    let first = second_utc(first_us);
+    if first == second_utc(last_us) {
+        format!("at {first}")
+    } else {
+        format!("from {}", span_utc((first_us, last_us)))
+    }
 }
 
 /// To the second, in the local time zone with its offset: `2026-06-01T12:00:00+02:00`; used on a
@@ -238,6 +257,16 @@ mod tests {
         assert_eq!(iso_utc(i64::MAX), None);
         assert_eq!(second_utc(1_780_308_000_999_999), "2026-06-01T10:00:00Z");
         assert_eq!(second_utc(i64::MIN), UNKNOWN);
+    }
+
+    #[test]
+    fn a_span_has_its_date_once() {
+        let at = |seconds: i64| 1_780_308_000_000_000 + seconds * 1_000_000;
+        assert_eq!(span_utc((at(0), at(300))), "2026-06-01T10:00:00Z to 10:05:00Z");
+        assert_eq!(span_utc((at(0), at(86_400))), "2026-06-01T10:00:00Z to 2026-06-02T10:00:00Z");
+        assert_eq!(span_utc((at(0), i64::MAX)), "2026-06-01T10:00:00Z to –");
+        assert_eq!(when_utc((at(0), at(1))), "from 2026-06-01T10:00:00Z to 10:00:01Z");
+        assert_eq!(when_utc((at(0), at(0) + 999_999)), "at 2026-06-01T10:00:00Z");
     }
 
     #[test]

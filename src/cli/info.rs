@@ -128,8 +128,8 @@ fn describe(capture: &CaptureFile, is_local: bool) -> String {
 
 fn gap_line(gap: &Gap) -> String {
     let length_s = gap.to_us.saturating_sub(gap.from_us).max(0) as f64 / 1e6;
-    let (from, to) = (humanize::second_utc(gap.from_us), humanize::second_utc(gap.to_us));
-    format!("{from} to {to}, {}: {}", humanize::seconds(length_s), gap.reason.as_str().replace('-', " "))
+    let span = humanize::span_utc((gap.from_us, gap.to_us));
+    format!("{span}, {}: {}", humanize::seconds(length_s), gap.reason.as_str().replace('-', " "))
 }
 
 fn files_json(joined: &Joined) -> Value {

@@ -36,7 +36,7 @@ pub(super) fn insight(case: &Case<'_>, completeness: &Completeness, metadata: &M
         severity: score::severity(case),
         confidence: score::confidence(case),
         title: fill(case.hypothesis.title),
-        sentence: format!("{}, {}", named(case.hypothesis.title, Naming::Full), when(span_us)),
+        sentence: format!("{}, {}", named(case.hypothesis.title, Naming::Full), humanize::when_utc(span_us)),
         summary: fill(case.hypothesis.summary),
         attack: attack(case),
         findings: findings.iter().map(|finding| finding.id.clone()).collect(),
@@ -46,12 +46,6 @@ pub(super) fn insight(case: &Case<'_>, completeness: &Completeness, metadata: &M
         entities,
         span_us,
     }
-}
-
-/// `at 2026-06-01T10:00:00Z`, `from 2026-06-01T10:00:00Z to 2026-06-01T10:05:00Z`.
-fn when((first_us, last_us): (i64, i64)) -> String {
-    let (first, last) = (humanize::second_utc(first_us), humanize::second_utc(last_us));
-    if first == last { format!("at {first}") } else { format!("from {first} to {last}") }
 }
 
 /// How a process is named in a text.

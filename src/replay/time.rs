@@ -125,8 +125,7 @@ impl Range {
 impl Outside {
     /// A short message for a narrow screen.
     pub fn short(&self) -> String {
-        let (first, last) = (humanize::second_utc(self.span_us.0), humanize::second_utc(self.span_us.1));
-        format!("{} the recording: {first} to {last}", self.side())
+        format!("{} the recording: {}", self.side(), humanize::span_utc(self.span_us))
     }
 
     fn side(&self) -> &'static str {
@@ -215,8 +214,9 @@ fn absolute(text: &str) -> Option<(i64, i64)> {
     Some((to_us(midnight), DAY_US))
 }
 
-/// A time of day and its width, both in µs.
+/// A time of day and its width, both in µs; times are UTC, with or without the `Z` of the reports.
 fn of_day(text: &str) -> Option<(i64, i64)> {
+    let text = text.strip_suffix('Z').unwrap_or(text);
     let time = |format: &str| NaiveTime::parse_from_str(text, format).ok();
     let seconds = time("%H:%M:%S%.f").map(|time| (time, width_of_second(text)));
     let (time, width_us) = seconds.or_else(|| Some((time("%H:%M")?, MINUTE_US)))?;
@@ -274,6 +274,7 @@ mod tests {
     fn a_time_of_day_is_looked_for_in_the_recording() {
         check("23:30", None, "2026-06-01 23:30:00.000000");
         check("01:15:30", None, "2026-06-02 01:15:30.000000");
+        check("01:15:30Z", None, "2026-06-02 01:15:30.000000");
         check("02:00", Some(SPAN.1), "2026-06-02 02:00:00.000000");
         check("22:30", Some(SPAN.1), "2026-06-01 22:30:00.000000");
     }

@@ -167,7 +167,7 @@ fn write_gaps(out: &mut String, report: &Report) -> fmt::Result {
 fn write_capture(out: &mut String, report: &Report) -> fmt::Result {
     let (capture, summary) = (&report.capture, &report.summary);
     let duration = capture.duration_s.map_or_else(|| humanize::UNKNOWN.to_owned(), humanize::seconds);
-    let (start, end) = (second_utc(capture.start.us), second_utc(capture.end.us));
+    let span = humanize::span_utc((capture.start.us, capture.end.us));
     writeln!(out, "- {}, SHA-256 {}", code(&capture.file), code(&capture.sha256))?;
     let left_out = match summary.foreign_sockets {
         0 => String::new(),
@@ -175,7 +175,7 @@ fn write_capture(out: &mut String, report: &Report) -> fmt::Result {
     };
     writeln!(
         out,
-        "- {start} to {end} ({duration}): {}, {}, {}; {} sent, {} received{left_out}",
+        "- {span} ({duration}): {}, {}, {}; {} sent, {} received{left_out}",
         plural(summary.connections, "connection"),
         plural(summary.processes, "process"),
         plural(summary.endpoints, "remote address"),

@@ -168,10 +168,7 @@ fn a_missing_file_is_a_gap_and_what_is_first_seen_after_it_was_not_opened_then()
     assert_eq!(connections.recorded_sent(0), Some(6000));
     assert!(!connections.opened_in_recording(1));
     let spots = joined.completeness.blind_spots.join("\n");
-    assert!(
-        spots.contains("from 2026-01-01T00:00:20Z to 2026-01-01T00:00:40Z (20 s): files of the series"),
-        "{spots}"
-    );
+    assert!(spots.contains("from 2026-01-01T00:00:20Z to 00:00:40Z (20 s): files of the series"), "{spots}");
     assert!(joined.metadata.is_degraded());
 }
 

@@ -38,9 +38,8 @@ fn sentence(gap: &Gap) -> String {
         GapReason::FilesMissing => "files of the series are missing",
     };
     format!(
-        "No data from {} to {} ({}): {why}.",
-        humanize::second_utc(gap.from_us),
-        humanize::second_utc(gap.to_us),
+        "No data from {} ({}): {why}.",
+        humanize::span_utc((gap.from_us, gap.to_us)),
         seconds(length_us(gap)),
     )
 }

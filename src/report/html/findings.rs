@@ -2,9 +2,7 @@
 
 use super::view::{Fact, Table, name_of};
 use crate::humanize::{self, UNKNOWN, plural};
-use crate::report::json::v1::{
-    Entities, Finding, Insight, Measurement, Moment, Severity, Support, Suppressed,
-};
+use crate::report::json::v1::{Entities, Finding, Insight, Measurement, Severity, Support, Suppressed};
 
 /// Measured values shown in one line on the first page.
 const MEASURED_IN_LINE: usize = 4;
@@ -73,12 +71,8 @@ fn meta(finding: &Finding) -> String {
         parts.push(format!("ATT&CK {}", finding.attack.join(", ")));
     }
     parts.push(plural(finding.evidence.connections_total, "connection"));
-    parts.push(span(&finding.first_seen, &finding.last_seen));
+    parts.push(humanize::span_utc((finding.first_seen.us, finding.last_seen.us)));
     parts.join(" · ")
-}
-
-fn span(first: &Moment, last: &Moment) -> String {
-    format!("{} to {}", humanize::second_utc(first.us), humanize::second_utc(last.us))
 }
 
 /// `score 0.973 (threshold 0.8) · period 20 s`
@@ -169,7 +163,7 @@ impl InsightView {
         if !insight.attack.is_empty() {
             meta.push(format!("ATT&CK {}", insight.attack.join(", ")));
         }
-        meta.push(span(&insight.first_seen, &insight.last_seen));
+        meta.push(humanize::span_utc((insight.first_seen.us, insight.last_seen.us)));
         let reasons = [("Alternative explanations", &insight.against), ("Next steps", &insight.next_steps)];
         let said = reasons.into_iter().filter(|(_, sentences)| !sentences.is_empty());
         let support = |support: &Support| SupportView {

@@ -235,11 +235,7 @@ fn lead(report: &Report) -> String {
     let system: Vec<&str> =
         [&capture.os, &capture.kernel].into_iter().flatten().map(String::as_str).collect();
     let duration = capture.duration_s.map_or_else(|| humanize::UNKNOWN.to_owned(), humanize::seconds);
-    let span = format!(
-        "{duration}, from {} to {}",
-        humanize::second_utc(capture.start.us),
-        humanize::second_utc(capture.end.us)
-    );
+    let span = format!("{duration}, from {}", humanize::span_utc((capture.start.us, capture.end.us)));
     if system.is_empty() { span } else { format!("{span} · {}", system.join(", ")) }
 }
 

@@ -10,8 +10,8 @@ use crate::report::json::v1::{
 const MOST_ROWS: usize = 15;
 /// Maximum number of columns that fit beside a chart.
 const WIDE: usize = 5;
-/// Longest value, in characters, that fits into a column of facts; a SHA-256 fits in two lines.
-const LONG_VALUE: usize = 72;
+/// Longest value, in characters, that fits into a column of facts in two lines.
+const LONG_VALUE: usize = 56;
 
 /// A name and its value.
 pub(super) struct Fact {

@@ -67,7 +67,11 @@ fn incidents(findings: &[Finding], insights: &[Insight]) -> Vec<Incident> {
             id: finding.id.clone(),
             severity: finding.severity,
             confidence: finding.confidence,
-            sentence: format!("{}, {}", finding.title, when(finding.first_seen.us, finding.last_seen.us)),
+            sentence: format!(
+                "{}, {}",
+                finding.title,
+                humanize::when_utc((finding.first_seen.us, finding.last_seen.us))
+            ),
             key_evidence: None,
         });
     let mut incidents: Vec<Incident> = of_insights.chain(lone).collect();
@@ -75,12 +79,6 @@ fn incidents(findings: &[Finding], insights: &[Insight]) -> Vec<Incident> {
         b.severity.cmp(&a.severity).then(b.confidence.total_cmp(&a.confidence)).then_with(|| a.id.cmp(&b.id))
     });
     incidents
-}
-
-/// `at T`, `from T to U`.
-fn when(first_us: i64, last_us: i64) -> String {
-    let (first, last) = (humanize::second_utc(first_us), humanize::second_utc(last_us));
-    if first == last { format!("at {first}") } else { format!("from {first} to {last}") }
 }
 
 fn headline(

@@ -25,7 +25,7 @@ fn keys_ask_for_moments() {
     assert_eq!(press(&mut state, "t+30s\n"), at(35));
     assert_eq!(press(&mut state, "t09:00\n"), None);
     let refused = state.message.take().unwrap();
-    assert_eq!(refused, "before the recording: 2026-06-01T10:00:00Z to 2026-06-01T10:10:00Z");
+    assert_eq!(refused, "before the recording: 2026-06-01T10:00:00Z to 10:10:00Z");
     assert_eq!(press(&mut state, "tnoon\n"), None);
     assert!(state.message.as_deref().unwrap().contains("14:02"));
     assert_eq!(press(&mut state, "q"), Some(Request::Quit));

@@ -90,7 +90,7 @@ fn insight() -> Insight {
         title: format!("{HOSTILE_NAME}: possible command and control (C2) to 203.0.113.7:443"),
         sentence: format!(
             "{HOSTILE_NAME} (pid 4242): possible command and control (C2) to 203.0.113.7:443, from \
-             2026-06-01T10:00:00Z to 2026-06-01T10:09:40Z"
+             2026-06-01T10:00:00Z to 10:09:40Z"
         ),
         summary: "A process polls one external address.".to_owned(),
         attack: vec!["T1071.001"],

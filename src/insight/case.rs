@@ -7,7 +7,7 @@ use ahash::AHashMap;
 use super::fact::Fact;
 use super::hypotheses::HYPOTHESES;
 use super::hypothesis::{Hypothesis, Joins, Sign, Stage};
-use super::intrusion;
+use super::{intrusion, score};
 use crate::model::about::Signal;
 use crate::model::finding::Severity;
 
@@ -71,6 +71,22 @@ impl<'a> Case<'a> {
         self.needed().all(|fact| fact.is_inbound)
     }
 
+    /// Whether it accounts for a fact, so that no other case need tell of it. Among the facts that merely support it, it
+    /// does not account for a stage of an intrusion that is graver, or that concerns another destination.
+    fn explains(&self, member: &Member<'_>) -> bool {
+        let severity = member.fact.finding.judgement.severity;
+        let goes_elsewhere = || {
+            let destination = member.fact.destination();
+            let mut known = self.of_destination().filter_map(Fact::destination).peekable();
+            let has_both = destination.is_some() && known.peek().is_some();
+            has_both && !is_of_process(member.fact) && !known.any(|known| Some(known) == destination)
+        };
+        member.is_needed
+            || severity < Severity::Medium
+            || !is_a_stage(member.fact)
+            || severity <= score::severity(self) && !goes_elsewhere()
+    }
+
     /// Whether it should be reported: severe enough, or supported by several detectors.
     fn is_worth_telling(&self) -> bool {
         let worst = self.needed().map(|fact| fact.finding.judgement.severity).max();
@@ -90,12 +106,24 @@ pub(super) fn cases<'a>(facts: &'a [Fact<'a>]) -> Vec<Case<'a>> {
     let mut cases = Vec::new();
     for hypothesis in HYPOTHESES {
         let found = cases_of(hypothesis, facts, &index, &is_taken);
-        for member in found.iter().flat_map(|case| &case.members) {
-            is_taken[member.at] = true;
+        for case in &found {
+            for member in case.members.iter().filter(|member| case.explains(member)) {
+                is_taken[member.at] = true;
+            }
         }
         cases.extend(found);
     }
     intrusion::joined(cases)
+}
+
+/// Whether a fact alone shows a stage of an intrusion.
+fn is_a_stage(fact: &Fact<'_>) -> bool {
+    HYPOTHESES.iter().filter(|hypothesis| hypothesis.stage.is_some()).any(|hypothesis| {
+        match hypothesis.needs {
+            [signs] => signs.iter().any(|sign| sign.shows_in(fact)),
+            _ => false,
+        }
+    })
 }
 
 fn cases_of<'a>(

@@ -167,6 +167,21 @@ fn one_process_and_destination_are_one_case_of_a_stage() {
 }
 
 #[test]
+fn a_case_accounts_for_its_support_but_not_for_graver_facts_or_those_of_other_destinations() {
+    // A session with the server whose passwords are guessed may be the guess that worked.
+    let guesses = |severity| by("brute-force", severity).to("203.0.113.9");
+    means(&[guesses(High), by("c2-session", Medium).to("203.0.113.9")], &[("password-guessing", High, 2)]);
+    let told = [guesses(Low), by("c2-session", Medium).to("203.0.113.9")];
+    means(&told, &[("remote-control", Medium, 1), ("password-guessing", Low, 2)]);
+    let told = [
+        by("lateral-movement", Medium).to("10.0.0.6").at(10),
+        by("c2-session", High).to("203.0.113.9").at(30),
+    ];
+    let [intrusion] = &joined(&told)[..] else { panic!("one intrusion") };
+    assert_eq!(intrusion.title, "app: possible intrusion in 2 stages: lateral movement, command and control");
+}
+
+#[test]
 fn a_packet_socket_is_no_listener() {
     for (protocol, is_listener) in [(Protocol::Tcp, true), (Protocol::Packet, false)] {
         let mut capture = Capture::new(60);

@@ -17,6 +17,7 @@ pub(super) const PASSWORD_GUESSING: Hypothesis = Hypothesis {
         Sign::any(Signal::Spike, "Rate anomaly:"),
         Sign::any(Signal::Periodic, "The attempts are timed:"),
         Sign::any(Signal::Session, "A longer session, maybe with a guess that worked:"),
+        Sign::any(Signal::SuspiciousProcess, "Suspicious process:"),
         Sign::any(Signal::LateralMovement, "Logins to other hosts:"),
     ],
     min_severity: Severity::Medium,

@@ -22,6 +22,6 @@ pub(super) const TUNNEL: Hypothesis = Hypothesis {
     escalates: true,
     at_most: Severity::Critical,
     benign: &["Security products and mail servers put hashes and addresses into the names they look up."],
-    ask: &["Check the names that were looked up, and who owns their domain."],
+    ask: &["Find out who owns the domain or the address at the other end, and what may have been sent."],
     attack: &["T1572"],
 };

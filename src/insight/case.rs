@@ -61,6 +61,17 @@ impl<'a> Case<'a> {
         self.needed().filter(move |fact| !has_other || !is_of_process(fact))
     }
 
+    /// Whether another case requires a fact that this one requires too. Those about the process itself do not count:
+    /// they apply to all of its destinations.
+    pub(super) fn shares_facts_with(&self, other: &Self) -> bool {
+        let required = |case: &Self| -> BTreeSet<usize> {
+            let of_destination =
+                case.members.iter().filter(|member| member.is_needed && !is_of_process(member.fact));
+            of_destination.map(|member| member.at).collect()
+        };
+        self.hypothesis.id == other.hypothesis.id && !required(self).is_disjoint(&required(other))
+    }
+
     /// Whether the process of one of its facts is known.
     pub(super) fn has_owner(&self) -> bool {
         self.facts().any(|fact| fact.finding.judgement.entities.process_name.is_some())
@@ -139,7 +150,7 @@ fn cases_of<'a>(
     let keys: BTreeSet<Key<'a>> =
         (0..facts.len()).filter(|at| is_subject(*at)).map(|at| key(hypothesis.joins, &facts[at])).collect();
     let cases = keys.into_iter().filter_map(|key| case(hypothesis, key, facts, index, is_taken));
-    merged(without_parts(cases.filter(Case::is_worth_telling).collect()))
+    without_parts(merged(cases.filter(Case::is_worth_telling).collect()))
 }
 
 /// Without the cases of which another has every fact: what is known of a process alone is part of what is known

@@ -215,6 +215,7 @@ fn destination(case: &Case<'_>, entities: &Entities) -> String {
             (Some(name), 1, 0 | 1) => (*name).to_owned(),
             (Some(name), 1, _) if entities.remote_name.as_deref() == Some(name) => (*name).to_owned(),
             (_, _, 0) => "several addresses".to_owned(),
+            (None, _, 1) => remotes.first().map_or_else(|| "1 address".to_owned(), |addr| (*addr).to_owned()),
             (_, _, hosts) => humanize::plural(hosts as u64, "address"),
         };
     };

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::{Factor, domains};
 use crate::analyze::services::is_usual_port;
 use crate::capture::{Application, Protocol};
+use crate::humanize;
 use crate::model::address_lookups;
 use crate::model::members::Members;
 use crate::model::records::{Direction, Scope};
@@ -241,7 +242,11 @@ fn of_failure(members: Members<'_, '_>, surroundings: &Surroundings<'_>) -> Opti
         Factor::new(
             "destination-dead",
             weight,
-            format!("{failed} of {all} attempts failed, and it kept trying"),
+            format!(
+                "{} of {} attempts failed, and it kept trying",
+                humanize::count(failed as u64),
+                humanize::count(all as u64)
+            ),
         )
     })
 }

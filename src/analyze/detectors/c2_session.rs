@@ -15,6 +15,7 @@ use crate::analyze::scene::{self, ByPeer, Scene};
 use crate::analyze::services::is_usual_port;
 use crate::analyze::{services, words};
 use crate::capture::Protocol;
+use crate::humanize;
 use crate::model::detector::{About, Context, Detector, Method, Outcome, Signal, positive};
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
 use crate::model::members::Members;
@@ -238,8 +239,10 @@ fn shape(peer: &Peer<'_>, members: Members<'_, '_>, config: &Thresholds) -> Opti
         && bytes as f64 / sent as f64 <= config.max_bytes_per_packet;
     is_interactive.then(|| {
         let says = format!(
-            "{sent} packets sent, averaging {}, and {received} received",
-            words::bytes(bytes as f64 / sent as f64)
+            "{} packets sent, averaging {}, and {} received",
+            humanize::count(sent),
+            words::bytes(bytes as f64 / sent as f64),
+            humanize::count(received)
         );
         Factor::new("session-interactive", 0.5, says)
     })

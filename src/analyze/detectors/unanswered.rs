@@ -202,7 +202,7 @@ impl<'r, 'a> Retries<'r, 'a> {
         let attempts = words::count(self.rows.len(), "attempt", "attempts");
         let mut explanation = vec![format!(
             "{} of {attempts} failed, with a median gap of {}, over {}.",
-            self.failed,
+            words::number(self.failed),
             words::duration(self.gap_s),
             words::duration(self.span_s)
         )];

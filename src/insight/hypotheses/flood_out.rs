@@ -13,6 +13,7 @@ pub(super) const FLOOD_OUT: Hypothesis = Hypothesis {
     needs: &[&[Sign::that(Signal::Abuse, |fact| !fact.is_inbound, "Flood:")]],
     supports: &[
         Sign::any(Signal::Spike, "Rate anomaly:"),
+        Sign::any(Signal::Unanswered, "Attempts without an answer:"),
         Sign::any(Signal::SuspiciousProcess, "Suspicious process:"),
         Sign::any(Signal::TcpTrouble, "TCP states:"),
         Sign::any(Signal::Upload, "Large upload:"),

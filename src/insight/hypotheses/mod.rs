@@ -6,6 +6,7 @@ mod exploited_service;
 mod exposed_service;
 mod flood_in;
 mod flood_out;
+mod generated_domains;
 mod hidden_process;
 mod host_scan;
 mod known_bad;
@@ -37,6 +38,7 @@ pub const HYPOTHESES: &[&Hypothesis] = &[
     &lateral_movement::LATERAL_MOVEMENT,
     &password_guessing::PASSWORD_GUESSING,
     &data_theft::DATA_THEFT,
+    &generated_domains::GENERATED_DOMAINS,
     &tunnel::TUNNEL,
     &mining::MINING,
     &relayed::RELAYED,

@@ -19,15 +19,15 @@ use chrono::{DateTime, Local, SecondsFormat, Utc};
 /// The placeholder for an unknown value.
 pub const UNKNOWN: &str = "–";
 
-/// ISO 8601, UTC, to the microsecond; `None` for a moment outside the calendar's range.
-pub fn iso_utc(moment_us: i64) -> Option<String> {
-    Some(moment(moment_us)?.to_rfc3339_opts(SecondsFormat::Micros, true))
+/// ISO 8601, UTC, to the microsecond; `None` outside the calendar's range.
+pub fn iso_utc(time_us: i64) -> Option<String> {
+    Some(utc(time_us)?.to_rfc3339_opts(SecondsFormat::Micros, true))
 }
 
 /// To the second, for people: `2026-06-01T10:00:00Z`.
-pub fn second_utc(moment_us: i64) -> String {
+pub fn second_utc(time_us: i64) -> String {
     let text = |time: DateTime<Utc>| time.to_rfc3339_opts(SecondsFormat::Secs, true);
-    moment(moment_us).map_or_else(|| UNKNOWN.to_owned(), text)
+    utc(time_us).map_or_else(|| UNKNOWN.to_owned(), text)
 }
 
 /// A span of time to the second, with the date once if it is the same: `2026-06-01T10:00:00Z to 10:05:00Z`.
@@ -51,23 +51,23 @@ pub fn when_utc((first_us, last_us): (i64, i64)) -> String {
 
 /// To the second, in the local time zone with its offset: `2026-06-01T12:00:00+02:00`; used on a
 /// terminal on request.
-pub fn second_local(moment_us: i64) -> String {
-    local(moment_us, SecondsFormat::Secs)
+pub fn second_local(time_us: i64) -> String {
+    local(time_us, SecondsFormat::Secs)
 }
 
 /// Like [`second_local`], to the microsecond.
-pub fn micros_local(moment_us: i64) -> String {
-    local(moment_us, SecondsFormat::Micros)
+pub fn micros_local(time_us: i64) -> String {
+    local(time_us, SecondsFormat::Micros)
 }
 
-fn local(moment_us: i64, format: SecondsFormat) -> String {
+fn local(time_us: i64, format: SecondsFormat) -> String {
     let text = |time: DateTime<Utc>| time.with_timezone(&Local).to_rfc3339_opts(format, false);
-    moment(moment_us).map_or_else(|| UNKNOWN.to_owned(), text)
+    utc(time_us).map_or_else(|| UNKNOWN.to_owned(), text)
 }
 
-/// A moment from µs since the Unix epoch; `None` outside the calendar's range.
-pub fn moment(moment_us: i64) -> Option<DateTime<Utc>> {
-    DateTime::from_timestamp_micros(moment_us)
+/// The time at a number of µs since the Unix epoch; `None` outside the calendar's range.
+pub fn utc(time_us: i64) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp_micros(time_us)
 }
 
 /// With commas between thousands: `12,345,678`.
@@ -251,7 +251,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn moments_outside_of_the_calendar_have_no_text() {
+    fn times_outside_of_the_calendar_have_no_text() {
         assert_eq!(iso_utc(1_780_308_000_000_001).as_deref(), Some("2026-06-01T10:00:00.000001Z"));
         assert_eq!(iso_utc(-1).as_deref(), Some("1969-12-31T23:59:59.999999Z"));
         assert_eq!(iso_utc(i64::MAX), None);

@@ -270,6 +270,18 @@ fn the_sentence_says_who_did_what_to_whom_and_when() {
 }
 
 #[test]
+fn a_local_port_belongs_to_a_case_only_if_every_finding_has_it() {
+    let with_port = |mut told: Told| {
+        told.0.judgement.entities.local_port = Some(60_597);
+        told
+    };
+    let session = || with_port(by("c2-session", High).to("203.0.113.9"));
+    assert_eq!(joined(&[session()])[0].entities.local_port, Some(60_597));
+    let told = [session(), by("beacon", Medium).to("203.0.113.9")];
+    assert_eq!(joined(&told)[0].entities.local_port, None);
+}
+
+#[test]
 fn the_title_names_the_source_before_the_target_in_both_directions() {
     let title = |told: Told| {
         let mut told = told;

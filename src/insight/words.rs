@@ -74,13 +74,15 @@ fn id(case: &Case<'_>) -> String {
     format!("{}-{short:012x}", case.hypothesis.id)
 }
 
-/// The values shared by all findings that have them.
+/// The values shared by all findings that have them; the port of this end, which differs from one connection to the
+/// next, only if every finding has it.
 fn common_entities(case: &Case<'_>) -> Entities {
     fn common<T: Clone + PartialEq>(case: &Case<'_>, field: fn(&Entities) -> &Option<T>) -> Option<T> {
         let mut known = case.facts().filter_map(|fact| field(&fact.finding.judgement.entities).as_ref());
         let first = known.next()?;
         known.all(|other| other == first).then(|| first.clone())
     }
+    let has_local_port = |fact: &Fact<'_>| fact.finding.judgement.entities.local_port.is_some();
     Entities {
         process_name: common(case, |e| &e.process_name),
         actor: common(case, |e| &e.actor),
@@ -91,7 +93,7 @@ fn common_entities(case: &Case<'_>) -> Entities {
         container: common(case, |e| &e.container),
         protocol: common(case, |e| &e.protocol),
         local_addr: common(case, |e| &e.local_addr),
-        local_port: common(case, |e| &e.local_port),
+        local_port: common(case, |e| &e.local_port).filter(|_| case.facts().all(has_local_port)),
         remote_addr: of_destination(case, |e| &e.remote_addr),
         remote_port: of_destination(case, |e| &e.remote_port),
         remote_name: common(case, |e| &e.remote_name),

@@ -12,8 +12,8 @@ use crate::model::frame::{
 };
 use crate::model::view::{Flags, Numbers, Words};
 
-/// Suffix of the names of columns with moments in µs since the Unix epoch.
-const MOMENT_SUFFIX: &str = "_seen_us";
+/// Suffix of the names of columns with times in µs since the Unix epoch.
+const TIME_SUFFIX: &str = "_seen_us";
 
 /// Number of cached texts and minutes, and the maximum length of a cached text in bytes.
 const MOST_WRITTEN: usize = 256;
@@ -34,7 +34,7 @@ enum Cells<'a> {
     I64(Numbers<'a, Int64Type>),
     F32(Numbers<'a, Float32Type>),
     F64(Numbers<'a, Float64Type>),
-    Moment(Numbers<'a, Int64Type>, Minutes),
+    Time(Numbers<'a, Int64Type>, Minutes),
 }
 
 /// A table ready for writing.
@@ -80,18 +80,18 @@ impl<'a> Table<'a> {
 
 /// `first_seen_us` has µs in the table, and a time in the file.
 fn header(name: &str) -> String {
-    name.strip_suffix(MOMENT_SUFFIX).map_or_else(|| name.to_owned(), |stem| format!("{stem}_seen"))
+    name.strip_suffix(TIME_SUFFIX).map_or_else(|| name.to_owned(), |stem| format!("{stem}_seen"))
 }
 
 impl<'a> Cells<'a> {
     fn of(column: &'a Column) -> Self {
-        let is_moment = column.name().ends_with(MOMENT_SUFFIX);
+        let is_time = column.name().ends_with(TIME_SUFFIX);
         match column.values() {
             Values::Flags(flags) => Self::Flag(Flags::new(flags)),
             Values::U16(numbers) => Self::U16(Numbers::new(numbers)),
             Values::U32(numbers) => Self::U32(Numbers::new(numbers)),
             Values::U64(numbers) => Self::U64(Numbers::new(numbers)),
-            Values::I64(moments) if is_moment => Self::Moment(Numbers::new(moments), Minutes::new()),
+            Values::I64(times) if is_time => Self::Time(Numbers::new(times), Minutes::new()),
             Values::I64(numbers) => Self::I64(Numbers::new(numbers)),
             Values::F32(numbers) => Self::F32(Numbers::new(numbers)),
             Values::F64(numbers) => Self::F64(Numbers::new(numbers)),
@@ -109,7 +109,7 @@ impl<'a> Cells<'a> {
             Self::Flag(cells) => {
                 known(cells.get(row), |flag| block.extend_from_slice(if flag { b"true" } else { b"false" }));
             }
-            Self::Moment(cells, minutes) => known(cells.get(row), |moment_us| minutes.push(block, moment_us)),
+            Self::Time(cells, minutes) => known(cells.get(row), |time_us| minutes.push(block, time_us)),
             Self::I64(cells) => known(cells.get(row), |value| {
                 if value < 0 {
                     block.push(b'-');
@@ -207,7 +207,7 @@ fn end_row(block: &mut Vec<u8>) {
     block.extend_from_slice(b"\r\n");
 }
 
-/// A cache of recently written minutes, because the moments of a recording are in few minutes.
+/// A cache of recently written minutes, because the times of a recording are in few minutes.
 struct Minutes {
     /// By minute since the Unix epoch: the text up to the last colon; `None` outside the calendar's range.
     written: Vec<Option<(i64, Option<String>)>>,
@@ -218,11 +218,11 @@ impl Minutes {
         Self { written: vec![None; MOST_WRITTEN] }
     }
 
-    fn push(&mut self, block: &mut Vec<u8>, moment_us: i64) {
-        let (minute, mut rest_us) = (moment_us.div_euclid(MINUTE_US), moment_us.rem_euclid(MINUTE_US));
+    fn push(&mut self, block: &mut Vec<u8>, time_us: i64) {
+        let (minute, mut rest_us) = (time_us.div_euclid(MINUTE_US), time_us.rem_euclid(MINUTE_US));
         let written = &mut self.written[minute.rem_euclid(MOST_WRITTEN as i64) as usize];
         if written.as_ref().is_none_or(|(known, _)| *known != minute) {
-            let text = humanize::iso_utc(moment_us);
+            let text = humanize::iso_utc(time_us);
             let stem = text.and_then(|text| Some(text.rsplit_once(':')?.0.to_owned()));
             *written = Some((minute, stem));
         }
@@ -288,11 +288,11 @@ mod tests {
 
     #[test]
     fn a_minute_is_the_same_text_from_its_first_to_its_last_moment() {
-        let moments =
+        let times =
             [-1_i64, 0, 999_999, 59_999_999, 60_000_000, 5, i64::MIN, i64::MAX, 1_780_308_000_000_020];
-        let frame = df!("last_seen_us" => moments).unwrap();
+        let frame = df!("last_seen_us" => times).unwrap();
         let expected: Vec<String> =
-            moments.iter().map(|moment_us| humanize::iso_utc(*moment_us).unwrap_or_default()).collect();
+            times.iter().map(|time_us| humanize::iso_utc(*time_us).unwrap_or_default()).collect();
         assert_eq!(text_of(&frame).lines().skip(1).collect::<Vec<_>>(), expected);
     }
 

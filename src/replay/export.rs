@@ -12,7 +12,7 @@ use crate::{Error, Result};
 /// Writes the visible rows to a new file in the current folder, and returns its name.
 pub(super) fn write(state: &State, form: Form) -> Result<PathBuf> {
     let stem = Path::new(&state.file).file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let time = humanize::moment(state.sample.ts_us);
+    let time = humanize::utc(state.sample.ts_us);
     let time = time.map(|time| time.format("-%Y%m%dT%H%M%S%.6fZ").to_string()).unwrap_or_default();
     let ending = if form == Form::Ndjson { "ndjson" } else { "csv" };
     let path = PathBuf::from(format!("{stem}{time}.{ending}"));

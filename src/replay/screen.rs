@@ -63,7 +63,7 @@ fn line(buffer: &mut Buffer, area: Rect, text: &str, (theme, style): (Theme, Sty
 /// The time, the playback state, the counts of the snapshot, and the file name if there is room.
 fn header(state: &State, theme: Theme, width: usize) -> String {
     let time = |format: &str| {
-        let moment = humanize::moment(state.sample.ts_us);
+        let moment = humanize::utc(state.sample.ts_us);
         moment.map_or_else(|| humanize::UNKNOWN.to_owned(), |moment| moment.format(format).to_string())
     };
     let sockets = humanize::plural(state.sample.rows.len() as u64, "socket");
@@ -85,7 +85,7 @@ fn header(state: &State, theme: Theme, width: usize) -> String {
 
 /// The local time with its offset, for the header: ` (12:00:05 +02:00)`.
 fn local_time(ts_us: i64) -> String {
-    let local = humanize::moment(ts_us).map(|moment| moment.with_timezone(&chrono::Local));
+    let local = humanize::utc(ts_us).map(|moment| moment.with_timezone(&chrono::Local));
     local.map_or_else(String::new, |local| format!(" ({})", local.format("%H:%M:%S %:z")))
 }
 

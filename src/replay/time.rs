@@ -150,7 +150,7 @@ fn precise(us: i64) -> String {
         _ => SecondsFormat::Micros,
     };
     let text = |time: DateTime<chrono::Utc>| time.to_rfc3339_opts(format, true);
-    humanize::moment(us).map_or_else(|| format!("@{}", us / 1_000_000), text)
+    humanize::utc(us).map_or_else(|| format!("@{}", us / 1_000_000), text)
 }
 
 /// On the current day if the recording contains that time, else on the next day that does.

@@ -66,7 +66,7 @@ pub(in crate::replay) fn draw(state: &State, theme: Theme, area: Rect, buffer: &
 }
 
 fn time(row: &Row) -> String {
-    or_unknown(humanize::moment(row.ts_us).map(|time| time.format("%H:%M:%S%.6f").to_string()))
+    or_unknown(humanize::utc(row.ts_us).map(|time| time.format("%H:%M:%S%.6f").to_string()))
 }
 
 fn bytes(value: Option<u64>) -> String {

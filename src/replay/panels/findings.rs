@@ -94,7 +94,7 @@ fn draw_none(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer) {
 }
 
 fn time(mark: &TimelineMarker) -> String {
-    or_unknown(humanize::moment(mark.ts_us).map(|time| time.format("%m-%d %H:%M:%S").to_string()))
+    or_unknown(humanize::utc(mark.ts_us).map(|time| time.format("%m-%d %H:%M:%S").to_string()))
 }
 
 fn confidence(mark: &TimelineMarker) -> String {

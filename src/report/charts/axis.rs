@@ -178,7 +178,7 @@ fn scale_amount(value: f64) -> f64 {
 
 /// The days that a time axis covers: `UTC, 2026-06-01`.
 pub(super) fn time_unit((first_us, last_us): (i64, i64)) -> String {
-    let day = |us| humanize::moment(us).map(|t: DateTime<Utc>| t.format("%Y-%m-%d").to_string());
+    let day = |us| humanize::utc(us).map(|t: DateTime<Utc>| t.format("%Y-%m-%d").to_string());
     match (day(first_us), day(last_us)) {
         (Some(first), Some(last)) if first == last => format!("time, UTC, {first}"),
         (Some(first), Some(last)) => format!("time, UTC, {first} to {last}"),
@@ -213,7 +213,7 @@ fn time_ticks(first_us: i64, last_us: i64, most: i32) -> Vec<(f64, String)> {
     (first..=end_ms.div_euclid(step_ms))
         // The step is chosen so that there are few ticks; this guards against a hostile clock.
         .take(64)
-        .filter_map(|index| humanize::moment(index.checked_mul(step_ms)?.checked_mul(1000)?))
+        .filter_map(|index| humanize::utc(index.checked_mul(step_ms)?.checked_mul(1000)?))
         .map(|tick| (tick.timestamp_micros() as f64, tick.format(pattern(tick)).to_string()))
         .collect()
 }

@@ -92,7 +92,7 @@ enum Cells<'a> {
         cells: Each<'a, u8>,
     },
     /// µs since the origin.
-    Moment {
+    Time {
         cells: Each<'a, i64>,
     },
 }
@@ -263,7 +263,7 @@ fn column<'a>(
         Values::I64(moments) => {
             let moments = Numbers::new(moments);
             let since_origin = move |row| Some(moments.get(row)?.saturating_sub(origin_us));
-            Cells::Moment { cells: each(rows, since_origin) }
+            Cells::Time { cells: each(rows, since_origin) }
         }
         Values::F32(values) => numbers(values, rows, Number::real),
         Values::F64(values) => numbers(values, rows, Number::real),
@@ -350,7 +350,7 @@ mod tests {
         assert_eq!((&ids["kind"], &ids["cells"][3]), (&json!("id"), &json!("18446744073709551615")));
         let moments = column("first_seen_us");
         let expected = json!([0, 5_000_000, 9_000_000, 0]);
-        assert_eq!((&moments["kind"], &moments["cells"]), (&json!("moment"), &expected));
+        assert_eq!((&moments["kind"], &moments["cells"]), (&json!("time"), &expected));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::process_facts::ProcessFacts;
 use super::v1::{
     Capture, Chart, Detector, DetectorStatus, Documentation, Entities, Evidence, Finding, GeolocationSource,
-    Insight, Measurement, Moment, Report, Severity, Summary, Support, Suppressed, Verdict,
+    Insight, Measurement, Report, Severity, Summary, Support, Suppressed, UtcTime, Verdict,
 };
 use crate::analyze::Analysis;
 use crate::escape;
@@ -80,7 +80,7 @@ pub(super) fn finite(value: f64) -> Option<f64> {
     value.is_finite().then_some(value)
 }
 
-impl From<i64> for Moment {
+impl From<i64> for UtcTime {
     fn from(us: i64) -> Self {
         Self { utc: humanize::iso_utc(us), us }
     }
@@ -377,6 +377,6 @@ mod tests {
 
     #[test]
     fn moments_outside_of_the_calendar_have_no_text_but_their_number() {
-        assert_eq!(Moment::from(i64::MAX), Moment { utc: None, us: i64::MAX });
+        assert_eq!(UtcTime::from(i64::MAX), UtcTime { utc: None, us: i64::MAX });
     }
 }

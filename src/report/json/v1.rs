@@ -88,10 +88,10 @@ pub struct Incident {
     pub key_evidence: Option<String>,
 }
 
-/// A moment.
+/// A point in time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Moment {
-    /// ISO 8601, UTC; null for a moment outside of the calendar.
+pub struct UtcTime {
+    /// ISO 8601, UTC; null outside of the calendar.
     pub utc: Option<String>,
     /// µs since the Unix epoch.
     pub us: i64,
@@ -163,9 +163,9 @@ pub struct Finding {
     /// ATT&CK technique ids.
     pub attack: Vec<String>,
     /// First moment of its connections.
-    pub first_seen: Moment,
+    pub first_seen: UtcTime,
     /// Last moment of its connections.
-    pub last_seen: Moment,
+    pub last_seen: UtcTime,
     /// The detector, for the other formats.
     #[serde(skip)]
     pub about: &'static About,
@@ -257,9 +257,9 @@ pub struct Insight {
     /// Commands that help with it, to be copied: those on the capture, then those on its host.
     pub commands: Vec<String>,
     /// First moment of its findings.
-    pub first_seen: Moment,
+    pub first_seen: UtcTime,
     /// Last moment of its findings.
-    pub last_seen: Moment,
+    pub last_seen: UtcTime,
 }
 
 /// What one finding says for an insight.

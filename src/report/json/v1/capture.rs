@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::Moment;
+use super::UtcTime;
 
 /// The file that was analysed.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -31,9 +31,9 @@ pub struct Capture {
     /// Privileges that the recorder had.
     pub privileges: Vec<String>,
     /// Start of the recording.
-    pub start: Moment,
+    pub start: UtcTime,
     /// End of the recording.
-    pub end: Moment,
+    pub end: UtcTime,
     /// Length of the recording in seconds, by the monotonic clock where there is one.
     pub duration_s: Option<f64>,
     /// Time between ticks as asked for, in ms.
@@ -75,18 +75,18 @@ pub struct SeriesFile {
     /// Its rows. A snapshot that it shares with the file before it is counted in both.
     pub rows: u64,
     /// Start of its recording.
-    pub start: Moment,
+    pub start: UtcTime,
     /// Its end.
-    pub end: Moment,
+    pub end: UtcTime,
 }
 
 /// A stretch of time between two files in which nothing was recorded.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct SeriesGap {
     /// The end of the file before it.
-    pub from: Moment,
+    pub from: UtcTime,
     /// The start of the file after it.
-    pub to: Moment,
+    pub to: UtcTime,
     /// `recorder-stopped`, `host-restarted` or `files-missing`.
     pub reason: String,
 }

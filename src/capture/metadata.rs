@@ -52,6 +52,10 @@ pub struct Metadata {
     pub interval_changes: Vec<IntervalChange>,
     /// Privileges that the recorder had: `root`, names of capabilities; empty for none.
     pub privileges: Vec<String>,
+    /// The recorder's own process ids: one, and of a recording that was read from several files one for each run. Empty
+    /// for imports and in files by earlier versions.
+    #[serde(default)]
+    pub recorder_pids: Vec<u32>,
     /// Every source of facts: whether it ran, and if not, why and what is missing so.
     pub sources: Vec<SourceReport>,
     /// Ticks planned; null for a recording without a set duration.

@@ -24,11 +24,12 @@ pub(crate) const START_US: i64 = 1_700_000_000_000_000;
 const SECOND_US: i64 = 1_000_000;
 
 /// A test capture: some connections and a duration.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(crate) struct Capture {
     conns: Vec<Conn>,
     questions: Vec<Question>,
     facts: Vec<(u32, Facts)>,
+    recorder_pid: Option<u32>,
     seconds: i64,
     holds_many_hosts: bool,
 }
@@ -44,7 +45,7 @@ pub(crate) struct Facts {
 
 impl Capture {
     pub(crate) fn new(seconds: i64) -> Self {
-        Self { conns: Vec::new(), questions: Vec::new(), facts: Vec::new(), seconds, holds_many_hosts: false }
+        Self { seconds, ..Self::default() }
     }
 
     pub(crate) fn add(&mut self, conn: Conn) -> &mut Self {
@@ -61,6 +62,12 @@ impl Capture {
     /// Makes it an import of a network's log.
     pub(crate) fn imported(&mut self) -> &mut Self {
         self.holds_many_hosts = true;
+        self
+    }
+
+    /// Makes the process with this pid the recorder.
+    pub(crate) fn recorder(&mut self, pid: u32) -> &mut Self {
+        self.recorder_pid = Some(pid);
         self
     }
 
@@ -181,7 +188,8 @@ impl Capture {
     /// Runs a detector.
     pub(crate) fn outcome_with<D: Detector>(&self, config: &D::Config) -> Outcome {
         let tables = self.tables();
-        let (metadata, intel) = (Metadata::default(), ThreatIntel::default());
+        let recorder_pids = self.recorder_pid.into_iter().collect();
+        let (metadata, intel) = (Metadata { recorder_pids, ..Metadata::default() }, ThreatIntel::default());
         D::detect(&Context::new(&tables, &metadata, &intel, 1), config).unwrap()
     }
 

@@ -23,6 +23,8 @@ pub struct HostInfo {
     pub boot_id: Option<String>,
     /// `root` and the names of the effective capabilities.
     pub privileges: Vec<String>,
+    /// The recorder's own process id.
+    pub recorder_pid: Option<u32>,
 }
 
 impl HostInfo {
@@ -36,6 +38,7 @@ impl HostInfo {
             machine_id: super::machine::machine_id(),
             boot_id: boot_id(),
             privileges: privileges(),
+            recorder_pid: Some(std::process::id()),
         }
     }
 }

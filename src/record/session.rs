@@ -269,6 +269,7 @@ impl Session {
             interval_ms: self.plan.interval.as_millis() as u64,
             interval_changes: self.interval_changes.clone(),
             privileges: facts.privileges.clone(),
+            recorder_pids: facts.recorder_pid.into_iter().collect(),
             sources,
             ticks_planned: self.schedule.planned(),
             ticks_taken: self.ticks_taken,

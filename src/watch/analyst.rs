@@ -102,7 +102,8 @@ fn rows(tick: &KeptTick, start: u32) -> Vec<Row> {
 /// The metadata that a recording of these snapshots would have.
 fn describe(window: &[Arc<KeptTick>], surroundings: &Surroundings) -> Metadata {
     let (Some(first), Some(last)) = (window.first(), window.last()) else { return Metadata::default() };
-    let HostInfo { host_name, os, kernel, machine_id, boot_id, privileges } = surroundings.facts.clone();
+    let HostInfo { host_name, os, kernel, machine_id, boot_id, privileges, recorder_pid } =
+        surroundings.facts.clone();
     let length_ns = u64::try_from(last.moment.mono_ns - first.moment.mono_ns).unwrap_or(0);
     let interval_ns = (surroundings.interval.as_nanos() as u64).max(1);
     let taken = window.len() as u64;
@@ -114,6 +115,7 @@ fn describe(window: &[Arc<KeptTick>], surroundings: &Surroundings) -> Metadata {
         machine_id,
         boot_id,
         privileges,
+        recorder_pids: recorder_pid.into_iter().collect(),
         start_us: first.moment.ts_us,
         end_us: last.moment.ts_us,
         start_mono_ns: first.moment.mono_ns,

@@ -95,19 +95,25 @@ impl Detector for ProcessAnomaly {
         if owners.is_empty() {
             return Ok(Outcome::Skipped("No connection of this capture has a known owner.".to_owned()));
         }
-        let mut findings = judged(&sockets, &processes, &owners);
-        findings.extend(raw_sockets::findings(&sockets, &processes));
+        let recorders = &context.metadata.recorder_pids;
+        let is_recorder = |process: &Process<'_>| process.pid.is_some_and(|pid| recorders.contains(&pid));
+        let mut findings = judged(&sockets, &processes, &owners, is_recorder);
+        findings.extend(raw_sockets::findings(&sockets, &processes, is_recorder));
         if config.new_listeners {
             findings.extend(new_listeners(&sockets, &processes));
         }
         findings
             .sort_by(|a, b| b.judgement.severity.cmp(&a.judgement.severity).then_with(|| a.id.cmp(&b.id)));
-        let limits = vec![
+        let mut limits = vec![
             "Only processes that owned a socket during the recording are judged.".to_owned(),
             "A process whose executable could not be read (another user's, without privileges) cannot be \
              judged."
                 .to_owned(),
         ];
+        if !recorders.is_empty() {
+            let pids: Vec<String> = recorders.iter().map(u32::to_string).collect();
+            limits.push(format!("The recorder's own process (pid {}) is not judged.", pids.join(", ")));
+        }
         Ok(Outcome::Ran(Output { findings, limits, ..Output::default() }))
     }
 }
@@ -136,10 +142,14 @@ fn judged(
     sockets: &Sockets<'_>,
     processes: &Processes<'_>,
     owners: &BTreeMap<usize, Vec<usize>>,
+    is_recorder: impl Fn(&Process<'_>) -> bool,
 ) -> Vec<Finding> {
     let mut cases: BTreeMap<(usize, Option<&str>, Option<&str>), Case<'_>> = BTreeMap::new();
     for (row, rows) in owners {
         let process = processes.get(*row);
+        if is_recorder(&process) {
+            continue;
+        }
         let reach = rows.iter().map(|row| reach(&sockets.get(*row))).max().unwrap_or(Reach::Host);
         for (number, rule) in RULES.iter().enumerate() {
             let Some(verdict) = rule(&process, reach) else { continue };

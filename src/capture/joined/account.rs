@@ -35,6 +35,7 @@ pub(super) fn of(files: &[CaptureFile], links: &[Link], joints: &[Joint]) -> Met
         interval_ms: all.iter().map(|metadata| metadata.interval_ms).max().unwrap_or_default(),
         interval_changes: interval_changes(&all),
         privileges: common_privileges(&all),
+        recorder_pids: recorder_pids(&all),
         sources: sources(&all),
         ticks_planned: None,
         ticks_taken: sum(|metadata| metadata.ticks_taken).saturating_sub(shared),
@@ -78,6 +79,16 @@ fn interval_changes(all: &[&Metadata]) -> Vec<IntervalChange> {
         all.iter().flat_map(|metadata| metadata.interval_changes.iter().copied()).collect();
     changes.dedup();
     changes
+}
+
+/// The process ids of every run of the recorder.
+fn recorder_pids(all: &[&Metadata]) -> Vec<u32> {
+    all.iter()
+        .flat_map(|metadata| &metadata.recorder_pids)
+        .copied()
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .collect()
 }
 
 /// The privileges that the recorder had in every file.

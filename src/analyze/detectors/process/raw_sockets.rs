@@ -130,7 +130,11 @@ enum Sign {
 type Key<'a> = (Sign, Option<&'a str>, Option<&'a str>);
 
 /// Programs with such sockets, those of one name and executable once.
-pub(super) fn findings(sockets: &Sockets<'_>, processes: &Processes<'_>) -> Vec<Finding> {
+pub(super) fn findings(
+    sockets: &Sockets<'_>,
+    processes: &Processes<'_>,
+    is_recorder: impl Fn(&Process<'_>) -> bool,
+) -> Vec<Finding> {
     let mut cases: BTreeMap<Key<'_>, Vec<usize>> = BTreeMap::new();
     let mut carried: BTreeMap<u32, u64> = BTreeMap::new();
     for socket in sockets.iter().filter(|socket| socket.protocol == Protocol::Icmp) {
@@ -151,7 +155,7 @@ pub(super) fn findings(sockets: &Sockets<'_>, processes: &Processes<'_>) -> Vec<
             _ => continue,
         };
         let process = processes.get(number as usize);
-        if !is_known(&process) {
+        if !is_recorder(&process) && !is_known(&process) {
             cases.entry((sign, process.process_name, process.exe)).or_default().push(row);
         }
     }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::capture::Protocol;
 use crate::model::testing::{Capture, Conn, Facts};
 
 /// One process with one connection beyond the local networks.
@@ -35,6 +36,16 @@ fn an_executable_in_a_temporary_folder_is_found_and_more_so_if_it_hides() {
     finds(&talks("x", exe("/tmp/.ICE/x")), "x runs from a temporary folder", Severity::High);
     finds(&talks("x", exe("/dev/shm/x")), "x runs from a temporary folder", Severity::High);
     quiet(&talks("x", exe("/tmp/.mount_xAbC/usr/bin/x")));
+}
+
+#[test]
+fn the_recorder_is_not_judged_wherever_it_runs_from() {
+    let mut capture = talks("nr", exe("/tmp/nr"));
+    capture.add(Conn::listener(0).over(Protocol::Packet).by("nr", 7).at(1.0));
+    finds(&capture, "nr runs from a temporary folder", Severity::Medium);
+    finds(&capture, "nr holds a packet socket", Severity::Medium);
+    quiet(capture.recorder(7));
+    assert!(capture.run::<ProcessAnomaly>().limits.iter().any(|limit| limit.contains("pid 7")));
 }
 
 #[test]

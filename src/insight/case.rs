@@ -150,20 +150,25 @@ fn cases_of<'a>(
     let keys: BTreeSet<Key<'a>> =
         (0..facts.len()).filter(|at| is_subject(*at)).map(|at| key(hypothesis.joins, &facts[at])).collect();
     let cases = keys.into_iter().filter_map(|key| case(hypothesis, key, facts, index, is_taken));
-    without_parts(merged(cases.filter(Case::is_worth_telling).collect()))
+    let cases = merged(cases.filter(Case::is_worth_telling).collect());
+    if hypothesis.joins == Joins::ProcessAndDestination { without_parts(cases) } else { cases }
 }
 
 /// Without the cases of which another has every fact: what is known of a process alone is part of what is known
 /// of the process and a destination.
 fn without_parts(cases: Vec<Case<'_>>) -> Vec<Case<'_>> {
     let facts = |case: &Case<'_>| case.members.iter().map(|member| member.at).collect::<BTreeSet<_>>();
-    let sets: Vec<BTreeSet<usize>> = cases.iter().map(facts).collect();
-    let is_part = |at: usize| {
-        let holds = |other: usize| sets[at].len() < sets[other].len() && sets[at].is_subset(&sets[other]);
-        cases[at].key.destination.is_none() && (0..sets.len()).any(holds)
+    let mut with_destination: BTreeMap<Option<&str>, Vec<BTreeSet<usize>>> = BTreeMap::new();
+    for case in cases.iter().filter(|case| case.key.destination.is_some()) {
+        with_destination.entry(case.key.actor).or_default().push(facts(case));
+    }
+    let is_part = |case: &Case<'_>| {
+        let known = with_destination.get(&case.key.actor);
+        case.key.destination.is_none()
+            && known.is_some_and(|sets| sets.iter().any(|set| facts(case).is_subset(set)))
     };
-    let keep: Vec<bool> = (0..cases.len()).map(|at| !is_part(at)).collect();
-    cases.into_iter().zip(keep).filter_map(|(case, keep)| keep.then_some(case)).collect()
+    let parts: Vec<bool> = cases.iter().map(is_part).collect();
+    cases.into_iter().zip(parts).filter_map(|(case, is_part)| (!is_part).then_some(case)).collect()
 }
 
 /// Facts by subject, so that a case need not check all of them: a scanner may have a finding for

@@ -51,29 +51,37 @@ pub(super) fn joined(cases: Vec<Case<'_>>) -> Vec<Case<'_>> {
     alone.into_iter().chain(rest).chain(intrusions).collect()
 }
 
-/// One case for those about the same actor and destination, or about the same set of destinations: the first, with the
-/// facts of all.
+/// One case for those of an actor about the same destination, or about the same set of destinations: the first, with
+/// the facts of all.
 fn one_per_subject(cases: Vec<Case<'_>>) -> Vec<Case<'_>> {
     let mut subjects: Vec<Case<'_>> = Vec::new();
+    let mut by_actor: BTreeMap<Option<&str>, Vec<usize>> = BTreeMap::new();
     for case in cases {
+        let of_actor = by_actor.entry(case.key.actor).or_default();
         let is_same = |known: &Case<'_>| {
             let has_key = known.key == case.key && known.hypothesis.joins == case.hypothesis.joins;
             has_key || known.shares_facts_with(&case)
         };
-        let Some(known) = subjects.iter_mut().find(|known| is_same(known)) else {
-            subjects.push(case);
-            continue;
-        };
-        if known.key != case.key {
-            known.key.destination = None;
+        match of_actor.iter().copied().find(|at| is_same(&subjects[*at])) {
+            Some(at) => add(&mut subjects[at], case),
+            None => {
+                of_actor.push(subjects.len());
+                subjects.push(case);
+            }
         }
-        known.members.extend(case.members);
-        // A required fact takes precedence over the same fact as mere support.
-        known.members.sort_by_key(|member| (member.at, !member.is_needed));
-        known.members.dedup_by_key(|member| member.at);
-        known.members.sort_by_key(|member| (!member.is_needed, member.at));
     }
     subjects
+}
+
+fn add<'a>(known: &mut Case<'a>, case: Case<'a>) {
+    if known.key != case.key {
+        known.key.destination = None;
+    }
+    known.members.extend(case.members);
+    // A required fact takes precedence over the same fact as mere support.
+    known.members.sort_by_key(|member| (member.at, !member.is_needed));
+    known.members.dedup_by_key(|member| member.at);
+    known.members.sort_by_key(|member| (!member.is_needed, member.at));
 }
 
 fn is_grave(case: &Case<'_>) -> bool {

@@ -82,18 +82,38 @@ pub(super) fn find(
         Value::Array(items) if items.len() == 1 => {
             items.into_iter().find_map(|item| find(item, is_event, depth + 1, texts))
         }
-        Value::String(text) if text.trim_start().starts_with('{') && *texts < MOST_TEXTS => {
+        Value::String(text) if *texts < MOST_TEXTS => {
+            let object = if text.trim_start().starts_with('{') {
+                text.as_bytes()
+            } else {
+                after_prefix(text.as_bytes())?
+            };
             *texts += 1;
-            find(serde_json::from_str(&text).ok()?, is_event, depth + 1, texts)
+            find(serde_json::from_slice(object).ok()?, is_event, depth + 1, texts)
         }
         _ => None,
     }
 }
 
+/// The objects of a line, if programs that wrote at the same time have joined several.
+pub(super) fn joined(line: &[u8]) -> Option<Vec<&[u8]>> {
+    line.windows(2).any(|pair| pair == b"}{").then_some(())?;
+    let mut objects = serde_json::Deserializer::from_slice(line).into_iter::<Map<String, Value>>();
+    let mut parts = Vec::new();
+    let mut from = 0;
+    while let Some(object) = objects.next() {
+        object.ok()?;
+        parts.push(&line[from..objects.byte_offset()]);
+        from = objects.byte_offset();
+    }
+    (parts.len() > 1).then_some(parts)
+}
+
 /// The object at the end of a line that begins with something else: a time, a host, a program.
 pub(super) fn after_prefix(line: &[u8]) -> Option<&[u8]> {
     let at = line.iter().take(MOST_PREFIX_BYTES).position(|byte| *byte == b'{')?;
-    let is_object = at > 0 && line[at - 1] == b' ' && line.trim_ascii_end().ends_with(b"}");
+    // A tab stands after the key of a message of Kafka.
+    let is_object = at > 0 && matches!(line[at - 1], b' ' | b'\t') && line.trim_ascii_end().ends_with(b"}");
     is_object.then(|| &line[at..])
 }
 
@@ -115,6 +135,7 @@ mod tests {
             r#"{"@timestamp":"x","message":"{\"ts\":1}"}"#,
             r#"{"log":"{\"ts\":1}\n","stream":"stdout"}"#,
             r#"{"conn":{"ts":1}}"#,
+            r#"{"message":"<37>Apr 5 19:32:29 program[1]: {\"ts\":1}"}"#,
             r#"{"hits":[{"_source":{"event":{"original":"{\"ts\":1}"}}}]}"#,
         ] {
             assert_eq!(inner(line).as_deref(), Some(r#"{"ts":1}"#), "{line}");
@@ -150,8 +171,20 @@ mod tests {
             after_prefix(b"<13>Nov 14 22:13:20 host zeek[1]: {\"ts\":1}\r"),
             Some(&b"{\"ts\":1}\r"[..])
         );
+        assert_eq!(after_prefix(b"key\t{\"ts\":1}"), Some(&b"{\"ts\":1}"[..]));
         assert_eq!(after_prefix(b"{\"ts\":1}"), None);
         assert_eq!(after_prefix(b"text {\"ts\":1} text"), None);
+    }
+
+    #[test]
+    fn objects_that_were_joined_are_told_apart() {
+        let parts = |line: &'static str| {
+            let parts = joined(line.as_bytes())?;
+            Some(parts.into_iter().map(|part| std::str::from_utf8(part).unwrap()).collect::<Vec<_>>())
+        };
+        assert_eq!(parts(r#"{"a":"}{"}{"b":2}"#), Some(vec![r#"{"a":"}{"}"#, r#"{"b":2}"#]));
+        assert_eq!(parts(r#"{"a":"}{"}"#), None);
+        assert_eq!(parts(r#"{"a":1}{"b":"#), None);
     }
 
     #[test]

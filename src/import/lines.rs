@@ -141,7 +141,9 @@ pub(super) fn is_broken_stream(error: &io::Error) -> bool {
 }
 
 fn whole(line: &[u8]) -> Line<'_> {
-    Line::Whole(line.strip_suffix(b"\r").unwrap_or(line))
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    // Files that were concatenated have their byte-order marks between them.
+    Line::Whole(line.strip_prefix("\u{feff}".as_bytes()).unwrap_or(line))
 }
 
 /// Eight bytes at once: logs are read at the speed at which line ends are found.
@@ -182,6 +184,7 @@ mod tests {
     #[test]
     fn lines_end_in_either_way_and_the_last_may_have_no_end() {
         assert_eq!(all(b"a\r\n\nb\nc"), ["a", "", "b", "c…"]);
+        assert_eq!(all("a\n\u{feff}b\n".as_bytes()), ["a", "b"]);
         assert!(all(b"").is_empty());
     }
 

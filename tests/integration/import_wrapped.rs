@@ -156,3 +156,81 @@ fn a_table_of_one_moment_is_a_range_and_what_is_empty_says_so() {
     let info = netrec_in(folder.path(), &["info", "out.parquet"]).succeeds().stdout;
     assert!(info.contains("none: the imported log has events"), "{info}");
 }
+
+#[test]
+fn records_in_the_cells_of_a_table_and_in_messages_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let other = CONN.replace("40000", "40001");
+    let doubled = |record: &str| record.replace('"', "\"\"");
+    let escaped = |record: &str| serde_json::to_string(record).unwrap();
+    for text in [
+        format!(
+            "@timestamp,@message\r\n2023-11-14,\"{}\"\r\n2023-11-14,\"{}\"\r\n",
+            doubled(CONN),
+            doubled(&other)
+        ),
+        format!("\"timestamp\",\"message\"\n\"1\",{}\n\"2\",{}\n", escaped(CONN), escaped(&other)),
+        format!("1) {}\n2) {}\n", escaped(CONN), escaped(&other)),
+        format!(
+            "{{\"index\":{{\"_index\":\"zeek\"}}}}\n{CONN}\n{{\"index\":{{\"_index\":\"zeek\"}}}}\n{other}\n"
+        ),
+        format!("{CONN}\n{other}{}\n", CONN.replace("40000", "40002")),
+        format!("key\t{CONN}\nkey\t{other}\n"),
+        format!("{{\"message\":{}}}\n{other}\n", escaped(&format!("<37>Nov 14 22:13:20 zeek[1]: {CONN}"))),
+    ] {
+        import(folder.path(), text.as_bytes(), &[]).succeeds();
+        let found = connections(folder.path(), &ENDS);
+        assert!(found.len() >= 2, "{text}");
+        assert_eq!(found[0], ["10.0.0.5", "40000", "192.0.2.10", "443", "517"], "{text}");
+    }
+    // What MongoDB exports has no numbers and times of JSON.
+    let text = CONN
+        .replace("1700000000.25", r#"{"$date":{"$numberLong":"1700000000250"}}"#)
+        .replace("517", r#"{"$numberLong":"517"}"#);
+    import(folder.path(), text.as_bytes(), &[]).succeeds();
+    let [found] = connections(folder.path(), &["bytes_sent", "first_seen"]).try_into().unwrap();
+    assert!(found[0] == "517" && found[1].starts_with("2023-11-14T22:13:20.25"), "{found:?}");
+}
+
+#[test]
+fn columns_of_zeek_survive_syslog_terminals_and_trackers() {
+    let folder = tempfile::tempdir().unwrap();
+    let header = "#separator \\x09\n#path   conn\n#fields ts      uid     id.orig_h       id.orig_p       id.resp_h       id.resp_p       proto   orig_bytes      conn_state\n";
+    let line = "1700000000.25       C1      10.0.0.5    40000   192.0.2.10   443      tcp     517      SF\n";
+    let bare = format!("Nov 14 22:13:20 sensor zeek: {TSV}\n");
+    for text in [
+        format!("{header}{line}"),
+        format!("{}{line}", header.lines().last().unwrap().trim_start_matches("#fields ").to_owned() + "\n"),
+        bare.clone(),
+        bare.replace('\t', "#011"),
+        bare.replace('\t', "|"),
+        "| ts | uid | id.orig_h | id.orig_p | id.resp_h | id.resp_p | proto | orig_bytes | conn_state |\n|---|---|---|---|---|---|---|---|---|\n| 1700000000.25 | C1 | 10.0.0.5 | 40000 | 192.0.2.10 | 443 | tcp | 517 | SF |\n".to_owned(),
+    ] {
+        import(folder.path(), text.as_bytes(), &[]).succeeds();
+        assert_eq!(
+            connections(folder.path(), &ENDS),
+            [["10.0.0.5", "40000", "192.0.2.10", "443", "517"]],
+            "{text}"
+        );
+    }
+    // A value with a space would move all behind it.
+    let text = format!("{header}{line}{}", line.replace("tcp", "t cp").replace("40000", "40001"));
+    let ran = import(folder.path(), text.as_bytes(), &[]);
+    assert_eq!(ran.code, 3, "{}", ran.stdout);
+}
+
+#[test]
+fn a_table_out_of_a_mail_or_a_tracker_keeps_its_processes() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = "Tue Nov 14 22:13:20 UTC 2023\nState Recv-Q Send-Q Local Address:Port Peer Address:Port\nESTAB 0 0 10.0.0.5:22 192.0.2.9:50122 users:((\"sshd\",pid=812,fd=4))\n";
+    let quoted = format!("> {}\n", table.trim_end().replace('\n', "\n> "));
+    for text in [
+        quoted,
+        format!("<pre>\n{}</pre>\n", table.replace('"', "&quot;")),
+        table.replace(" users:", "\nusers:"),
+    ] {
+        import(folder.path(), text.as_bytes(), &[]).succeeds();
+        let names = ["local_addr", "remote_addr", "pid", "process_name"];
+        assert_eq!(connections(folder.path(), &names), [["10.0.0.5", "192.0.2.9", "812", "sshd"]], "{text}");
+    }
+}

@@ -21,6 +21,7 @@ use self::event::Event;
 use self::netflow::NetFlows;
 use self::partial::{PartialFlows, Totals};
 use self::query::Questions;
+use super::envelope;
 use super::log::Sink;
 use super::records::{self, Record};
 use super::{FileReport, Importer, Input, Output};
@@ -121,6 +122,14 @@ impl Events {
         records::read(reader, io_error, "event", |record, account| {
             match Event::parse(record.line) {
                 Some(event) => self.take(&event, record, account, sink)?,
+                None if let Some(parts) = envelope::joined(record.line) => {
+                    for line in parts {
+                        match Event::parse(line) {
+                            Some(event) => self.take(&event, Record { line, ..record }, account, sink)?,
+                            None => account.stats.unreadable_line(record.number, line),
+                        }
+                    }
+                }
                 None if record.is_whole => account.stats.unreadable_line(record.number, record.line),
                 None => account.is_cut_short = true,
             }

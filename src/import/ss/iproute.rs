@@ -145,7 +145,7 @@ fn without_extras(mut rest: &str) -> Option<&str> {
 
 /// Adds the details of `ss -i`; counters that are not there stay unknown.
 pub(super) fn add_details(line: &str, socket: &mut Socket) {
-    let line = format!(" {} ", line.trim());
+    let line = format!(" {} ", take_users(line.trim(), &mut socket.owner));
     if !(line.contains(" rto:") || line.contains(" mss:")) {
         return;
     }

@@ -134,7 +134,9 @@ impl<'a> TableReader<'a> {
         if line.trim().is_empty() {
             return;
         }
-        let is_below = line.starts_with([' ', '\t']) && self.layout != Layout::Outside;
+        // A narrow terminal, and `ss` before 5.0, break a line before its users.
+        let is_below =
+            (line.starts_with([' ', '\t']) || line.starts_with("users:((")) && self.layout != Layout::Outside;
         if is_below && self.is_details(line) {
             return;
         }

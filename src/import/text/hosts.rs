@@ -23,7 +23,7 @@ const MOST_HEADING_BYTES: usize = 300;
 /// How the hosts are named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::import) enum Style {
-    /// Ansible: `web-01 | CHANGED | rc=0 >>`.
+    /// Ansible: `web-01 | CHANGED | rc=0 >>`, or `web-01 | SUCCESS => {` before JSON.
     Ansible,
     /// pssh: `[1] 22:13:20 [SUCCESS] web-01`.
     Pssh,
@@ -171,7 +171,8 @@ impl Hosts {
         match heading {
             Some(name) => {
                 self.note(name);
-                None
+                // The result of a module of Ansible: an object that begins behind the host.
+                plain.ends_with(b"=> {").then_some(b"{\n".as_slice())
             }
             None => Some(line),
         }

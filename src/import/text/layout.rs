@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::hosts::Style as HostStyle;
 use super::partial_lines::Runtime;
+use super::rewrites::Rewrite;
 use super::utf16::Order;
 use super::{escapes, file_names};
 
@@ -36,6 +37,8 @@ pub(in crate::import) struct Layout {
     pub(super) has_file_names: bool,
     /// How it names the hosts of which it holds the output.
     pub(in crate::import) hosts: Option<HostStyle>,
+    /// What has to be undone in each line, before all else but the hosts.
+    pub(super) rewrite: Option<Rewrite>,
     /// Whether a container's runtime wrote it, which splits long lines.
     pub(super) container: Option<Runtime>,
     pub(super) json: JsonLayout,
@@ -71,6 +74,7 @@ impl Layout {
         has_escapes: false,
         has_file_names: false,
         hosts: None,
+        rewrite: None,
         container: None,
         json: JsonLayout::Lines,
         has_xml_events: false,
@@ -108,6 +112,9 @@ impl Layout {
         } else {
             plain
         };
+        self.rewrite = Rewrite::of(plain);
+        let rewritten = super::plain_head(plain, Some(Self { rewrite: self.rewrite, ..Self::PLAIN }));
+        let plain = if self.rewrite.is_some() { rewritten.as_slice() } else { plain };
         let plain = without_number(plain);
         self.container = Runtime::of(plain);
         let joined = super::plain_head(plain, Some(Self { container: self.container, ..Self::PLAIN }));

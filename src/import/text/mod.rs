@@ -2,7 +2,7 @@
 //!
 //! A byte-order mark is dropped, UTF-16 is decoded, runs of NUL bytes are taken out, the line ends of
 //! old Macs are turned into `\n`, what was meant for a terminal and the names that `grep` puts before
-//! each line are taken away, and JSON that is not one record a line (arrays, pretty-printed
+//! each line are taken away, records come out of mails and cells of tables, and JSON that is not one record a line (arrays, pretty-printed
 //! objects, the envelopes of search engines and clouds) is laid out so. How a file is written is
 //! decided by its first 64 KiB.
 
@@ -14,6 +14,7 @@ mod layout;
 mod line_starts;
 mod nuls;
 mod partial_lines;
+mod rewrites;
 mod utf16;
 mod xml;
 
@@ -133,6 +134,9 @@ fn transforms(layout: Layout, notes: &Notes) -> Vec<Box<dyn Transform>> {
     }
     if let Some(style) = layout.hosts {
         transforms.push(Box::new(LineStarts::new(hosts::Hosts::new(style, Rc::clone(&notes.hosts)))));
+    }
+    if let Some(rewrite) = layout.rewrite {
+        transforms.push(Box::new(rewrites::WholeLines::new(rewrite)));
     }
     if let Some(runtime) = layout.container {
         transforms.push(Box::new(partial_lines::PartialLines::new(runtime)));

@@ -6,7 +6,8 @@ use super::tsv::Header;
 /// What other programs write where Zeek has no value.
 const UNSET: &[&[u8]] = &[b"", b"-", b"(empty)", b"NaN", b"nan", b"null", b"NULL", b"None", b"<NA>"];
 
-const DELIMITERS: &[u8] = b",;\t|";
+/// A space stands for any number of them, as `column -t` aligns what has no spaces in it.
+const DELIMITERS: &[u8] = b",;\t| ";
 
 /// The names of the columns and what separates them.
 #[derive(Debug)]
@@ -19,12 +20,12 @@ impl Csv {
     /// By its first line; none if that does not name the ends of connections.
     pub(super) fn of_names(line: &[u8]) -> Option<Self> {
         // Most lines are none: a record has an address where a name has `orig_h`.
-        if !line.windows(6).any(|window| window == b"orig_h") {
+        if !line.windows(6).any(|window| window.eq_ignore_ascii_case(b"orig_h")) {
             return None;
         }
         DELIMITERS.iter().find_map(|delimiter| {
             let mut header = Header::default();
-            header.name_columns(Values { rest: Some(line), delimiter: *delimiter });
+            header.name_columns(values(line, *delimiter));
             let names = [Field::Ts, Field::OrigH, Field::RespH];
             names.iter().all(|name| header.has(*name)).then_some(Self { delimiter: *delimiter, header })
         })
@@ -32,9 +33,17 @@ impl Csv {
 
     /// The fields of a line.
     pub(super) fn record<'a>(&self, line: &'a [u8]) -> Record<'a> {
-        let values = Values { rest: Some(line), delimiter: self.delimiter };
+        let values = values(line, self.delimiter);
         self.header.fields(values.map(|value| if UNSET.contains(&value) { b"-" } else { value }))
     }
+}
+
+/// The values of a line, without the space around them in a table of Markdown.
+fn values(line: &[u8], delimiter: u8) -> impl Iterator<Item = &[u8]> + Clone {
+    let is_aligned = delimiter == b' ';
+    let values = Values { rest: Some(line).filter(|_| !is_aligned), delimiter };
+    let words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    values.map(<[u8]>::trim_ascii).chain(words.filter(move |_| is_aligned))
 }
 
 /// The values of a line; those in quotes without them (RFC 4180), doubled ones left as they are.
@@ -85,6 +94,29 @@ mod tests {
         assert_eq!((record.text(Field::Uid), record.text(Field::Proto)), (Some("C1"), Some("tcp")));
         assert_eq!((record.get(Field::OrigP), record.get(Field::ConnState)), (None, None));
         assert_eq!(csv.header.kind, Kind::Conn);
+    }
+
+    #[test]
+    fn columns_may_be_aligned_or_in_capitals() {
+        for (names, line) in [
+            (
+                "ts             uid  id.orig_h  id.orig_p  id.resp_h",
+                "1700000000.25  C1   10.0.0.1   40000      10.0.0.2",
+            ),
+            (
+                "| ts | uid | id.orig_h | id.orig_p | id.resp_h |",
+                "| 1700000000.25 | C1 | 10.0.0.1 | 40000 | 10.0.0.2 |",
+            ),
+            ("TS,UID,ID_ORIG_H,ID_ORIG_P,ID_RESP_H", "1700000000.25,C1,10.0.0.1,40000,10.0.0.2"),
+        ] {
+            let csv = Csv::of_names(names.as_bytes()).unwrap();
+            let record = csv.record(line.as_bytes());
+            assert_eq!(
+                (record.text(Field::OrigH), record.text(Field::OrigP)),
+                (Some("10.0.0.1"), Some("40000")),
+                "{names}"
+            );
+        }
     }
 
     #[test]

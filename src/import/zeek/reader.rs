@@ -175,6 +175,8 @@ impl<'a> LogReader<'a> {
                 self.taker.account.is_cut_short = true;
                 Ok(())
             }
+            // Markdown draws a line below the names of the columns.
+            Some(b'|') if line.iter().all(|byte| matches!(byte, b'|' | b'-' | b':' | b' ')) => Ok(()),
             Some(_) => self.text(number, line, sink),
         }
     }
@@ -204,6 +206,9 @@ impl<'a> LogReader<'a> {
         {
             line = Cow::Owned(inner);
             is_object = scanner.scan(&line);
+        }
+        if !is_object && let Some(parts) = envelope::joined(&line) {
+            return parts.into_iter().try_for_each(|part| self.object(number, part, true, sink));
         }
         if !is_object {
             taker.account.is_cut_short |= !is_whole;

@@ -22,6 +22,8 @@ pub(super) struct Header {
     pub(super) kind: Kind,
     /// Whether each record names its log itself.
     has_path_column: bool,
+    /// Whether the tabs have become spaces.
+    is_aligned: bool,
 }
 
 /// More columns than this no log has.
@@ -39,6 +41,7 @@ impl Default for Header {
             wanted: 0,
             kind: Kind::Other,
             has_path_column: false,
+            is_aligned: false,
         }
     }
 }
@@ -50,6 +53,9 @@ impl Header {
             *self = Self { separator: separator(value), ..Self::default() };
             return;
         }
+        if self.separator == b"\t" && !line.contains(&b'\t') && line.contains(&b' ') {
+            return self.take_aligned(line);
+        }
         let separator = self.separator.clone();
         let mut words = split(line, &separator);
         let (key, value) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
@@ -58,7 +64,25 @@ impl Header {
             b"#unset_field" => self.unset = value.to_vec(),
             b"#empty_field" => self.empty = value.to_vec(),
             b"#path" => self.path = String::from_utf8_lossy(value).into_owned(),
-            b"#fields" => self.name_columns(split(line, &separator).skip(1)),
+            b"#fields" => {
+                self.is_aligned = false;
+                self.name_columns(split(line, &separator).skip(1));
+            }
+            _ => {}
+        }
+    }
+
+    /// Takes a line of which the tabs have become spaces, as copied from a terminal.
+    fn take_aligned(&mut self, line: &[u8]) {
+        let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+        match words.next() {
+            Some(b"#path") => {
+                self.path = String::from_utf8_lossy(words.next().unwrap_or_default()).into_owned();
+            }
+            Some(b"#fields") => {
+                self.is_aligned = true;
+                self.name_columns(words);
+            }
             _ => {}
         }
     }
@@ -85,9 +109,16 @@ impl Header {
     /// The fields of a line. A line with fewer columns has those that it has.
     pub(super) fn record<'a>(&self, line: &'a [u8]) -> Record<'a> {
         match self.separator.as_slice() {
+            _ if self.is_aligned => self.aligned(line),
             [byte] => self.fields(line.split(|other| other == byte)),
             separator => self.fields(split(line, separator)),
         }
+    }
+
+    /// The fields of a line of words. A value with a space in it would displace those behind it.
+    fn aligned<'a>(&self, line: &'a [u8]) -> Record<'a> {
+        let words = || line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+        if words().count() == self.columns.len() { self.fields(words()) } else { Record::EMPTY }
     }
 
     /// The fields that the values of a line are.

@@ -33,6 +33,7 @@ pub mod procnet;
 mod question;
 mod records;
 mod snapshot;
+pub mod socket_table;
 mod sorter;
 pub mod ss;
 pub mod sysmon;
@@ -82,6 +83,7 @@ pub const IMPORTERS: &[&Importer] = &[
     &procnet::IMPORTER,
     &sysmon::IMPORTER,
     &vpc_flow::IMPORTER,
+    &socket_table::IMPORTER,
 ];
 
 impl Importer {

@@ -28,6 +28,7 @@ mod import;
 mod import_input;
 mod import_owned;
 mod import_pcap;
+mod import_tables;
 mod import_text;
 mod import_tools;
 mod import_wrapped;

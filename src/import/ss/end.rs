@@ -6,11 +6,11 @@ use super::services;
 use crate::capture::Protocol;
 
 /// An end of a socket: port 0 stands for any.
-pub(super) type End = (IpAddr, u16);
+pub(in crate::import) type End = (IpAddr, u16);
 
 /// Why a text is no end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(in crate::import) enum Fault {
     /// It is a name: of a host, or of a service that is not registered.
     Name,
     /// It is something else.
@@ -19,7 +19,7 @@ pub(super) enum Fault {
 
 /// Reads an end, whatever separates the port: `10.0.0.1:22`, `[::1]:22`, `:::22`, `*:22`,
 /// `10.0.0.1%eth0:53`, `0.0.0.0:*`, and for BSD `10.0.0.1.22`, `fe80::1%lo0.22`, `*.*`.
-pub(super) fn parse(text: &str, protocol: Protocol) -> Result<End, Fault> {
+pub(in crate::import) fn parse(text: &str, protocol: Protocol) -> Result<End, Fault> {
     match split(text, ':', protocol) {
         Ok(end) => Ok(end),
         Err(fault) => {
@@ -50,7 +50,7 @@ fn address(text: &str) -> Result<IpAddr, Fault> {
 }
 
 /// The address of everything, which says nothing of who is meant.
-pub(super) fn is_any(addr: IpAddr) -> bool {
+pub(in crate::import) fn is_any(addr: IpAddr) -> bool {
     addr == IpAddr::V4(Ipv4Addr::UNSPECIFIED) || addr == IpAddr::V6(Ipv6Addr::UNSPECIFIED)
 }
 

@@ -4,14 +4,14 @@
 //! that before each of its lines; a table without a time is not used unless the user says when it
 //! was made. What a version of a tool does not print is unknown.
 
-mod end;
+pub(super) mod end;
 mod iproute;
 mod layout;
 mod netstat;
 pub(super) mod services;
 mod socket;
 mod solaris;
-mod state;
+pub(super) mod state;
 mod tables;
 #[cfg(test)]
 mod tests;

@@ -40,7 +40,7 @@ const TRANSLATED: &[(&str, TcpState)] = &[
 ];
 
 /// The state that a word is for, however its parts are joined.
-pub(super) fn of_word(word: &str) -> Option<TcpState> {
+pub(in crate::import) fn of_word(word: &str) -> Option<TcpState> {
     let word: String =
         word.chars().filter(|c| !matches!(c, '-' | '_')).flat_map(char::to_uppercase).collect();
     Some(match word.as_str() {

@@ -151,7 +151,7 @@ fn a_foreign_file_is_refused_with_what_it_looks_like() {
         (b"PAR1\x00\x01\x02\x03", "is a Parquet file"),
         (b"", "is empty"),
         (b"PK\x03\x04\x00\x01\x02\x03", "is a zip archive; decompress it on the way: unzip -p"),
-        (b"{\"a\": 1}\n", "is JSON, of no known format; netrec imports"),
+        (b"{\"a\": 1}\n", "is JSON, of no known format (its fields: a); netrec imports"),
     ] {
         fs::write(folder.path().join("file"), content).unwrap();
         netrec_in(folder.path(), &["import", "file"]).fails_saying(&["cannot import file", words]);

@@ -53,6 +53,13 @@ pub(super) const FORMATS: &[(Sign, Known)] = &[
         Known { name: "a hex dump", way: "if it holds packets, convert it first: text2pcap FILE out.pcap" },
     ),
     (
+        Test(lines::is_plain_hex),
+        Known {
+            name: "a packet capture or a compressed file as hexadecimal digits",
+            way: "decode it on the way: xxd -r -p FILE | netrec import -",
+        },
+    ),
+    (
         Test(lines::is_base64),
         Known { name: "base64", way: "decode it on the way: base64 -d FILE | netrec import -" },
     ),
@@ -114,13 +121,6 @@ pub(super) const FORMATS: &[(Sign, Known)] = &[
         },
     ),
     (
-        Line(&["LocalAddress", "LocalPort", "RemoteAddress", "RemotePort"]),
-        Known {
-            name: "the output of Get-NetTCPConnection or of a tool like it",
-            way: "netrec does not read it: import the output of netstat -ano",
-        },
-    ),
-    (
         Line(&["\"Process Name\"", "\"PID\"", "\"Operation\""]),
         Known {
             name: "a log of Process Monitor",
@@ -128,24 +128,10 @@ pub(super) const FORMATS: &[(Sign, Known)] = &[
         },
     ),
     (
-        Line(&["Process Name,Process ID,Protocol,Local Port"]),
-        Known {
-            name: "a table of CurrPorts",
-            way: "netrec does not read it: import the output of netstat -ano",
-        },
-    ),
-    (
         Test(lines::is_tcpvcon),
         Known {
             name: "the output of tcpvcon",
-            way: "netrec does not read it: import the output of netstat -ano",
-        },
-    ),
-    (
-        Text(&["\"SrcIP\"", "\"DestIP\"", "\"Pid\""]),
-        Known {
-            name: "results of Velociraptor's netstat",
-            way: "netrec does not read them: import Sysmon's events, or the output of netstat -ano or ss -tunap",
+            way: "netrec does not read it: run tcpvcon -a -n -c, and import that",
         },
     ),
     (
@@ -163,13 +149,6 @@ pub(super) const FORMATS: &[(Sign, Known)] = &[
         },
     ),
     (
-        Line(&["USER", "COMMAND", "PROTO", "FOREIGN ADDRESS"]),
-        Known {
-            name: "the output of sockstat",
-            way: "netrec does not read it: import the output of netstat -an or lsof -i",
-        },
-    ),
-    (
         Line(&["connect(", "sa_family="]),
         Known {
             name: "a trace of system calls (strace)",
@@ -177,22 +156,22 @@ pub(super) const FORMATS: &[(Sign, Known)] = &[
         },
     ),
     (
-        Line(&["Offset", "Proto", "LocalAddr", "ForeignAddr"]),
-        Known { name: "the output of Volatility's netscan", way: "netrec does not read it" },
-    ),
-    (
         Text(&["\"hostIdentifier\"", "\"columns\""]),
         Known {
-            name: "results of osquery",
-            way: "netrec does not read them: import the output of ss -tunap or lsof -i",
+            name: "results of osquery that list no sockets",
+            way: "query process_open_sockets or listening_ports, and import the results",
         },
     ),
     (
-        Text(&["\"local_address\"", "\"remote_address\"", "\"pid\""]),
+        Starts("{'"),
         Known {
-            name: "results of osquery",
-            way: "netrec does not read them: import the output of ss -tunap or lsof -i",
+            name: "objects as Python prints them",
+            way: "write them as JSON (json.dumps), and import that",
         },
+    ),
+    (
+        Line(&["timestamp", "flow_id", "event_type", "src_ip"]),
+        Known { name: "a table of Suricata's events", way: "export the events as JSON, and import that" },
     ),
     (Line(&["Transport", "Total", "IPv6"]), Known { name: "the totals of ss -s", way: NO_SOCKETS }),
     (Line(&["Gateway", "Genmask", "Iface"]), Known { name: "a routing table", way: NO_SOCKETS }),

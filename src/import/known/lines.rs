@@ -40,11 +40,9 @@ pub(super) fn is_conntrack(line: &str) -> bool {
         && ["tcp", "udp", "[NEW]", "[UPDATE]", "[DESTROY]"].into_iter().any(|word| line.contains(word))
 }
 
-/// `[TCP] C:\Windows\x.exe`, and with -c `TCP,x.exe,4100,ESTABLISHED,10.0.0.1:40000,192.0.2.1:443`.
+/// `[TCP] C:\Windows\x.exe`, with what is known of it on the lines below.
 pub(super) fn is_tcpvcon(line: &str) -> bool {
-    let fields: Vec<&str> = line.split(',').take(7).collect();
-    let is_table = matches!(fields.as_slice(), ["TCP" | "UDP" | "TCPV6" | "UDPV6", _, pid, _, local, _] if pid.parse::<u32>().is_ok() && local.contains(':'));
-    is_table || ["[TCP] ", "[UDP] ", "[TCPV6] ", "[UDPV6] "].iter().any(|name| line.starts_with(name))
+    ["[TCP] ", "[UDP] ", "[TCPV6] ", "[UDPV6] "].iter().any(|name| line.starts_with(name))
 }
 
 /// `{_path:"conn",ts:2023-11-14T22:13:20.25Z,id:{orig_h:10.0.0.1,…`: names without quotes.
@@ -53,6 +51,15 @@ pub(super) fn is_super_json(line: &str) -> bool {
     let name = rest.find(':').map_or("", |colon| &rest[..colon]);
     let is_name = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     is_name && !name.is_empty() && (line.contains(",ts:") || line.contains("{ts:"))
+}
+
+/// A packet capture or a compressed file as digits alone, as `xxd -p` prints it.
+pub(super) fn is_plain_hex(line: &str) -> bool {
+    let line = line.trim().to_ascii_lowercase();
+    let magics = ["d4c3b2a1", "a1b2c3d4", "4d3cb2a1", "a1b23c4d", "0a0d0d0a", "1f8b08", "28b52ffd"];
+    line.len() >= 32
+        && line.bytes().all(|byte| byte.is_ascii_hexdigit())
+        && magics.iter().any(|magic| line.starts_with(magic))
 }
 
 /// A full line of base64, as mail and consoles have it.

@@ -2,6 +2,7 @@
 //! this file and needs the next command.
 
 mod binary;
+mod fields;
 mod formats;
 mod lines;
 mod text;
@@ -43,6 +44,7 @@ pub(super) fn describe(begin: &Begin) -> String {
         return format!("is {name}; {way}");
     }
     let first = begin.text.trim_ascii_start().first();
+    let fields = fields::describe(&begin.text);
     let what = match (begin.layout, first) {
         (None, _) if begin.bytes.iter().all(|byte| *byte == 0) => "is nothing but NUL bytes",
         (None, _) => "is binary, of no known format",
@@ -52,7 +54,7 @@ pub(super) fn describe(begin: &Begin) -> String {
         _ => "is text, of no known format",
     };
     let titles: Vec<&str> = IMPORTERS.iter().map(|importer| importer.title).collect();
-    format!("{what}; netrec imports {}", titles.join(", "))
+    format!("{what}{fields}; netrec imports {}", titles.join(", "))
 }
 
 fn is_json(text: &[u8]) -> bool {
@@ -96,7 +98,7 @@ mod tests {
         assert_described(b" \n\n", &["is blank"]);
         assert_described(&[0; 100], &["nothing but NUL bytes"]);
         assert_described(b"hello\nworld\n", &["is text, of no known format", "a Zeek log"]);
-        assert_described(b"{\"a\": 1}\n", &["is JSON, of no known format"]);
+        assert_described(b"{\"a\": 1}\n", &["is JSON, of no known format (its fields: a)"]);
         assert_described(b"<html></html>\n", &["is XML or HTML"]);
         assert_described(
             b"<14>1 2023-11-14T22:13:20Z host program - - - x\n",

@@ -94,17 +94,12 @@ mod tests {
             (
                 "{\"name\":\"sockets\",\"hostIdentifier\":\"h\",\"columns\":{\"pid\":\"1\"}}\n",
                 "osquery",
-                "lsof -i",
+                "process_open_sockets",
             ),
             (
                 "10.0.0.1 - - [14/Nov/2023:22:13:20 +0000] \"GET / HTTP/1.1\" 200 12\n",
                 "access log",
                 "requests",
-            ),
-            (
-                "USER     COMMAND    PID   FD  PROTO  LOCAL ADDRESS         FOREIGN ADDRESS\nroot     sshd       812   4   tcp4   10.0.0.5:22           192.0.2.1:50122\n",
-                "sockstat",
-                "netstat -an",
             ),
             (
                 "812 connect(3, {sa_family=AF_INET, sin_port=htons(443), sin_addr=inet_addr(\"192.0.2.1\")}, 16) = 0\n",
@@ -144,8 +139,10 @@ mod tests {
                 "base64",
                 "base64 -d FILE",
             ),
-            ("TCP,chrome.exe,4100,ESTABLISHED,10.0.0.5:50122,192.0.2.9:443\n", "tcpvcon", "netstat -ano"),
-            ("[TCP] C:\\chrome.exe\n\tPID:     4100\n", "tcpvcon", "netstat -ano"),
+            ("[TCP] C:\\chrome.exe\n\tPID:     4100\n", "tcpvcon", "tcpvcon -a -n -c"),
+            ("{'event_type': 'flow', 'src_ip': '10.0.0.1'}\n", "Python", "json.dumps"),
+            ("timestamp,flow_id,event_type,src_ip,src_port\n1,2,flow,10.0.0.1,3\n", "Suricata", "as JSON"),
+            ("d4c3b2a1020004000000000000000000000004000100000000f15365\n", "hexadecimal", "xxd -r -p FILE"),
             ("ts,te,td,sa,da,sp,dp,pr,flg,fwd\n", "nfdump", "packets"),
             (
                 "{\"@timestamp\": \"2023-11-14T22:13:20Z\", \"agent\": {\"type\": \"packetbeat\"}}\n",

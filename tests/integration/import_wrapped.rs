@@ -234,3 +234,39 @@ fn a_table_out_of_a_mail_or_a_tracker_keeps_its_processes() {
         assert_eq!(connections(folder.path(), &names), [["10.0.0.5", "192.0.2.9", "812", "sshd"]], "{text}");
     }
 }
+
+#[test]
+fn sysmon_is_read_as_powershell_lists_it_and_out_of_splunk() {
+    let folder = tempfile::tempdir().unwrap();
+    let values = [
+        ("UtcTime", "2023-11-14 22:13:20.123"),
+        ("ProcessId", "4312"),
+        ("Image", "C:\\x\\a.exe"),
+        ("Protocol", "tcp"),
+        ("Initiated", "true"),
+        ("SourceIp", "10.0.0.5"),
+        ("SourcePort", "50122"),
+        ("DestinationIp", "192.0.2.9"),
+        ("DestinationPort", "443"),
+    ];
+    let lines: Vec<String> =
+        values.iter().map(|(name, value)| format!("               {name}: {value}")).collect();
+    let list = format!(
+        "\r\nTimeCreated  : 11/14/2023 10:13:20 PM\r\nProviderName : Microsoft-Windows-Sysmon\r\nId           : 3\r\nMessage      : Network connection detected:\r\n{}\r\n\r\n",
+        lines.join("\r\n")
+    );
+    let data: Vec<String> =
+        values.iter().map(|(name, value)| format!("<Data Name='{name}'>{value}</Data>")).collect();
+    let xml = format!(
+        "<Event xmlns='http://schemas.microsoft.com/win/2004/08/events/event'><System><Provider Name='Microsoft-Windows-Sysmon'/><EventID>3</EventID><Computer>PC1</Computer></System><EventData>{}</EventData></Event>",
+        data.concat()
+    );
+    let splunk = serde_json::json!({"preview": false, "result": {"_raw": xml}}).to_string();
+    for text in [list, splunk + "\n"] {
+        import(folder.path(), text.as_bytes(), &[]).succeeds();
+        let names = ["local_addr", "local_port", "remote_addr", "pid", "process_name", "first_seen"];
+        let [found] = connections(folder.path(), &names).try_into().unwrap();
+        assert_eq!(found[..5], ["10.0.0.5", "50122", "192.0.2.9", "4312", "a.exe"], "{text}");
+        assert!(found[5].starts_with("2023-11-14T22:13:20.123"), "{found:?}");
+    }
+}

@@ -215,6 +215,21 @@ pub(super) const FORMATS: &[(Sign, Known)] = &[
         Line(&["Score", "Source IP", "Destination IP"]),
         Known { name: "results of RITA", way: "import the Zeek logs that it read" },
     ),
+    (Line(&["sIP|", "dIP|", "sPort|"]), Known { name: "the text of SiLK (rwcut)", way: NOT_READ }),
+    (
+        Text(&["\"process_kprobe\""]),
+        Known {
+            name: "events of Tetragon",
+            way: "netrec does not read them: record on the host (netrec record)",
+        },
+    ),
+    (
+        Test(lines::is_of_proc_net),
+        Known {
+            name: "lines of a table of /proc/net without its heading, which tells TCP from UDP",
+            way: "keep the heading, and import that",
+        },
+    ),
     (Text(&["\"flowStartMilliseconds\""]), Known { name: "IPFIX records as JSON", way: NOT_READ }),
     (Text(&["\"src4_addr\"", "\"dst4_addr\""]), Known { name: "the JSON of nfdump", way: NOT_READ }),
     (
@@ -235,13 +250,6 @@ pub(super) const FORMATS: &[(Sign, Known)] = &[
         Known {
             name: "events of the Windows security log",
             way: "netrec does not read them: import Sysmon's events or netstat -ano",
-        },
-    ),
-    (
-        Line(&["ProviderName", ": Microsoft-Windows-Sysmon"]),
-        Known {
-            name: "Sysmon's events as PowerShell prints them",
-            way: "write them as JSON: Get-WinEvent … | ConvertTo-Json, and import that",
         },
     ),
     (

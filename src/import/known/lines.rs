@@ -53,6 +53,19 @@ pub(super) fn is_super_json(line: &str) -> bool {
     is_name && !name.is_empty() && (line.contains(",ts:") || line.contains("{ts:"))
 }
 
+/// `0: 0100007F:0277 00000000:0000 0A 00000000:00000000 …`.
+pub(super) fn is_of_proc_net(line: &str) -> bool {
+    let words: Vec<&str> = line.split_whitespace().take(4).collect();
+    let is_end = |word: &str| {
+        let (addr, port) = word.split_once(':').unwrap_or_default();
+        matches!(addr.len(), 8 | 32)
+            && port.len() == 4
+            && word.bytes().all(|b| b.is_ascii_hexdigit() || b == b':')
+    };
+    matches!(words.as_slice(), [number, local, remote, state]
+        if number.ends_with(':') && is_end(local) && is_end(remote) && state.len() == 2)
+}
+
 /// A packet capture or a compressed file as digits alone, as `xxd -p` prints it.
 pub(super) fn is_plain_hex(line: &str) -> bool {
     let line = line.trim().to_ascii_lowercase();

@@ -143,6 +143,9 @@ mod tests {
             ("{'event_type': 'flow', 'src_ip': '10.0.0.1'}\n", "Python", "json.dumps"),
             ("timestamp,flow_id,event_type,src_ip,src_port\n1,2,flow,10.0.0.1,3\n", "Suricata", "as JSON"),
             ("d4c3b2a1020004000000000000000000000004000100000000f15365\n", "hexadecimal", "xxd -r -p FILE"),
+            ("   sIP|   dIP|sPort|dPort|pro|\n", "SiLK", "packets"),
+            ("{\"process_kprobe\":{}}\n", "Tetragon", "netrec record"),
+            ("   0: 0500000A:0016 090200C0:C3CA 01 00000000:00000000\n", "/proc/net", "keep the heading"),
             ("ts,te,td,sa,da,sp,dp,pr,flg,fwd\n", "nfdump", "packets"),
             (
                 "{\"@timestamp\": \"2023-11-14T22:13:20Z\", \"agent\": {\"type\": \"packetbeat\"}}\n",

@@ -81,6 +81,7 @@ struct Total {
     dropped: Option<u64>,
     unreadable: u64,
     untimed: u64,
+    mismatched: u64,
     /// Captures that lie behind another one in the same file.
     joined: u64,
 }
@@ -94,6 +95,7 @@ impl Total {
             },
             unreadable: total.unreadable + outcome.unreadable,
             untimed: total.untimed + outcome.untimed,
+            mismatched: total.mismatched + outcome.mismatched,
             joined: total.joined + outcome.captures.saturating_sub(1),
         })
     }
@@ -141,6 +143,13 @@ fn describe(tracker: &Tracker, total: &Total, output: &mut Output<'_>) {
         );
         output.cut_short(&format!("{detail}."));
         output.source("times", SourceStatus::Missing, detail);
+    }
+    if total.mismatched > 0 {
+        output.cut_short(&format!(
+            "{} have another length at the end than at the beginning: the file is damaged, or its writer is \
+             wrong; the first length was used.",
+            super::plural(total.mismatched, "block")
+        ));
     }
     let clock = tracker.clock();
     let mut steps = Vec::new();

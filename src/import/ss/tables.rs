@@ -169,7 +169,9 @@ impl<'a> TableReader<'a> {
         } else if is_prompt(line) {
             self.end_table();
             self.layout = Layout::Outside;
-        } else if matches!(self.layout, Layout::Netstat(_)) && is_component(line) {
+        } else if matches!(self.layout, Layout::Netstat(_))
+            && (is_component(line) || line.contains("Windows Sockets initialization failed"))
+        {
             // It says nothing that is asked for.
         } else if line.bytes().any(|byte| byte.is_ascii_digit()) {
             if self.layout.is_of_sockets() {

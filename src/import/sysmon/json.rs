@@ -42,6 +42,15 @@ pub(super) fn parse(line: &[u8]) -> Option<Record> {
         .or_else(|| flat(object))
 }
 
+/// The XML of an event in a text of an object, as Splunk (`_raw`) and log shippers wrap it.
+pub(super) fn text_of_event(line: &[u8]) -> Option<Vec<u8>> {
+    let object: Map<String, Value> = serde_json::from_slice(line).ok()?;
+    let nested = object.get("result").or_else(|| object.get("_source")).and_then(Value::as_object);
+    let texts = nested.unwrap_or(&object).values().filter_map(Value::as_str);
+    let mut events = texts.filter(|text| text.contains("<Event ") || text.contains("<Event>"));
+    events.next().map(|text| text.replace(['\n', '\r'], " ").into_bytes())
+}
+
 fn winlogbeat(value: &Value) -> Option<Record> {
     let log = value.get("winlog").unwrap_or(value);
     let mut record = Record {

@@ -58,7 +58,7 @@ fn recognises(begin: &Begin) -> bool {
 /// The event on a line, in whichever notation.
 fn parse(line: &[u8]) -> Option<event::Record> {
     match line.trim_ascii_start().first()? {
-        b'{' => json::parse(line),
+        b'{' => json::parse(line).or_else(|| xml::parse(&json::text_of_event(line)?)),
         b'<' => xml::parse(line),
         // What syslog puts before it: Sysmon for Linux writes there.
         _ if has_event_after_prefix(line) => xml::parse(line),

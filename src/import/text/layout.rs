@@ -6,7 +6,7 @@ use super::hosts::Style as HostStyle;
 use super::partial_lines::Runtime;
 use super::rewrites::Rewrite;
 use super::utf16::Order;
-use super::{escapes, file_names};
+use super::{escapes, file_names, lists};
 
 /// Keys under which exports hold an array of records: search engines, clouds, log APIs.
 const ENVELOPES: &[&str] = &[
@@ -44,6 +44,8 @@ pub(in crate::import) struct Layout {
     pub(super) json: JsonLayout,
     /// Whether it is the XML of Windows events.
     pub(super) has_xml_events: bool,
+    /// Whether PowerShell has printed them as a list.
+    pub(super) has_event_list: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +80,7 @@ impl Layout {
         container: None,
         json: JsonLayout::Lines,
         has_xml_events: false,
+        has_event_list: false,
     };
 
     /// Of a file that begins so; none if it is no text.
@@ -121,11 +124,12 @@ impl Layout {
         let plain = if self.container.is_some() { joined.as_slice() } else { plain };
         self.json = json_layout(plain);
         self.has_xml_events = has_xml_events(plain);
+        self.has_event_list = lists::are_events(plain);
     }
 
     /// Whether records are no longer on the lines on which they are in the file.
     pub(in crate::import) fn moves_lines(self) -> bool {
-        self.json != JsonLayout::Lines || self.has_xml_events
+        self.json != JsonLayout::Lines || self.has_xml_events || self.has_event_list
     }
 }
 

@@ -12,6 +12,7 @@ mod hosts;
 mod json;
 mod layout;
 mod line_starts;
+mod lists;
 mod nuls;
 mod partial_lines;
 mod rewrites;
@@ -140,6 +141,9 @@ fn transforms(layout: Layout, notes: &Notes) -> Vec<Box<dyn Transform>> {
     }
     if let Some(runtime) = layout.container {
         transforms.push(Box::new(partial_lines::PartialLines::new(runtime)));
+    }
+    if layout.has_event_list {
+        transforms.push(Box::<lists::Events>::default());
     }
     if layout.has_xml_events {
         transforms.push(Box::<xml::Events>::default());

@@ -131,7 +131,10 @@ impl Fields {
         let has = |field| fields.contains(&field);
         let has_ends = has(Field::Source) && has(Field::Destination)
             || has(Field::PacketSource) && has(Field::PacketDestination);
-        (has_ends && fields.len() <= MOST_FIELDS).then_some(Self(fields))
+        // Argus calls the ends so too.
+        let is_of_aws =
+            [Field::Protocol, Field::Interface, Field::Status, Field::Action].into_iter().any(has);
+        (has_ends && is_of_aws && fields.len() <= MOST_FIELDS).then_some(Self(fields))
     }
 
     /// The record of a line; none if it is none.
@@ -144,7 +147,7 @@ impl Fields {
         if words.len() == self.0.len() + 1 && is_time(words[0]) {
             words.remove(0);
         }
-        self.parse_words(&words)
+        self.parse_words(&words).or_else(|| self.parse_words(&after_prefix(line, self.0.len())?))
     }
 
     /// A record as an object, as Amazon Data Firehose and exports of queries have it, or as the message
@@ -211,6 +214,15 @@ impl Fields {
             tcp_flags: number(value(Field::TcpFlags)).ok()?.filter(|_| protocol == Protocol::Tcp),
         }))
     }
+}
+
+/// The last words of a line that begins with a time or the name of a stream, as `aws logs tail` and tables of
+/// `CloudWatch` Logs Insights have it: no more than a date, a time and the name.
+fn after_prefix(line: &str, number: usize) -> Option<Vec<&str>> {
+    let words: Vec<&str> = line.split([' ', '\t', ',']).filter(|word| !word.is_empty()).collect();
+    let before = words.len().checked_sub(number).filter(|before| (1..=3).contains(before))?;
+    let is_prefix = |word: &&str| word.contains(['-', ':']);
+    words[..before].iter().all(is_prefix).then(|| words[before..].iter().copied().map(unquoted).collect())
 }
 
 /// The words of a line: between spaces, or between commas where a query or an export made it.

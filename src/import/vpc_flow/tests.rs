@@ -137,6 +137,17 @@ fn a_line_is_what_its_fields_say_and_nothing_else_is_a_record() {
     let ping =
         record(&fields, "2 1 eni-1 203.0.113.12 172.31.16.139 0 0 1 4 336 1432917027 1432917142 ACCEPT OK");
     assert_eq!((ping.protocol, ping.source.1, ping.bytes), (Protocol::Icmp, 0, Some(336)));
+    for prefix in [
+        "2023-11-14T22:13:20.000000+00:00 eni-1-all ",
+        "eni-1-all ",
+        "2023-11-14 22:13:20.000,",
+        "2023-11-14T22:13:20 ",
+    ] {
+        let line = format!(
+            "{prefix}2 1 eni-1 10.0.0.5 192.0.2.10 40000 443 6 5 500 1700000000 1700000058 ACCEPT OK"
+        );
+        assert_eq!(record(&fields, &line).destination.1, 443, "{line}");
+    }
     let delivered = "2026-11-14T22:13:20.000Z 2 1 eni-1 10.0.0.5 192.0.2.10 40000 443 6 5 500 1700000000 1700000058 ACCEPT OK";
     assert_eq!(record(&fields, delivered).destination.1, 443);
 }
@@ -146,6 +157,7 @@ fn fields_are_named_by_a_line_of_their_names_alone() {
     assert!(Fields::named_by(WITH_FLAGS).is_some());
     assert!(Fields::named_by("pkt-srcaddr pkt-dstaddr protocol start").is_some());
     assert!(Fields::named_by("version account-id interface-id").is_none());
+    assert!(Fields::named_by("StartTime,Dur,Proto,SrcAddr,Sport,Dir,DstAddr,Dport,State").is_none());
     assert!(Fields::named_by(&"srcaddr dstaddr ".repeat(40)).is_none());
 }
 

@@ -73,6 +73,8 @@ pub struct Outcome {
     pub unreadable: u64,
     /// Frames without a time.
     pub untimed: u64,
+    /// Blocks of pcapng of which the two lengths differ.
+    pub mismatched: u64,
     /// Captures that lie one behind the other in the file.
     pub captures: u64,
 }
@@ -247,6 +249,7 @@ impl<R: Read> Reader<R> {
             dropped: self.losses.dropped,
             unreadable: self.losses.unreadable,
             untimed: self.losses.untimed,
+            mismatched: self.losses.mismatched,
             captures: self.captures,
         }
     }

@@ -113,6 +113,8 @@ pub(super) struct Losses {
     pub(super) unreadable: u64,
     /// Frames without a time.
     pub(super) untimed: u64,
+    /// Blocks of which the length after the content is another than the one before it.
+    pub(super) mismatched: u64,
 }
 
 /// The next block.
@@ -148,6 +150,7 @@ pub(super) fn next<R: Read>(
     if block.len() < bytes {
         return Ok(Next::End(End::CutShort));
     }
+    losses.mismatched += u64::from(block[4..8] != block[bytes - 4..]);
     let frame = section.take_block(kind, &block[BLOCK_BEGIN_BYTES..bytes - 4], losses);
     if let Some((head, data)) = frame {
         let data = data.start + BLOCK_BEGIN_BYTES..data.end + BLOCK_BEGIN_BYTES;

@@ -97,6 +97,14 @@ fn a_frame_without_a_described_interface_is_counted() {
 }
 
 #[test]
+fn a_block_with_two_lengths_is_read_and_counted() {
+    let mut damaged = enhanced(0, 1, b"a");
+    *damaged.last_mut().unwrap() ^= 1;
+    let (seen, outcome) = frames(&[section(), interface(1, &[]), damaged, enhanced(0, 2, b"b")].concat());
+    assert_eq!((seen.len(), outcome.mismatched), (2, 1));
+}
+
+#[test]
 fn a_simple_packet_has_no_time_and_is_as_long_as_the_interface_keeps() {
     let mut short = interface(1, &[]);
     short[12..16].copy_from_slice(&3_u32.to_le_bytes());

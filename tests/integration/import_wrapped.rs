@@ -58,6 +58,10 @@ fn records_that_a_cloud_has_joined_or_wrapped_are_all_read() {
     assert_eq!(connections(folder.path(), &ENDS).len(), 2);
 
     let flow = "2 123456789010 eni-1 10.0.0.5 192.0.2.10 40000 443 6 5 500 1700000000 1700000058 ACCEPT OK";
+    // Logs Insights exports a table of times and messages.
+    let table = format!("@timestamp,@message\n2023-11-14 22:13:20.000,{flow}\n");
+    import(folder.path(), table.as_bytes(), &[]).succeeds();
+    assert_eq!(connections(folder.path(), &ENDS), [["10.0.0.5", "40000", "192.0.2.10", "443", "500"]]);
     let event = serde_json::json!({"eventId": "1", "timestamp": 1_700_000_000_000_i64, "message": flow});
     for text in [
         format!("{:#}", serde_json::json!({"events": [event], "searchedLogStreams": []})),

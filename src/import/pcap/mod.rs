@@ -146,8 +146,8 @@ fn describe(tracker: &Tracker, total: &Total, output: &mut Output<'_>) {
     }
     if total.mismatched > 0 {
         output.cut_short(&format!(
-            "{} have another length at the end than at the beginning: the file is damaged, or its writer is \
-             wrong; the first length was used.",
+            "In {}, the length at the end differs from the one at the beginning: the file is damaged, or its \
+             writer has a bug; the first length was used.",
             super::plural(total.mismatched, "block")
         ));
     }

@@ -80,6 +80,12 @@ fn read(input: &Input, flows: &mut Flows, output: &mut Output<'_>) -> Result<u64
             return Ok(());
         }
         let skip = |kind| (UnusedReason::NoConnection, kind);
+        if !text.bytes().any(|byte| byte.is_ascii_digit()) {
+            // A table of Logs Insights names its columns, and not the fields of the messages.
+            let (reason, kind) = skip("line without values");
+            account.stats.skip(reason, kind, || Example::of_line(number, line));
+            return Ok(());
+        }
         let (reason, kind) = match fields.parse(&text) {
             Some(Parsed::Flow(record)) => {
                 account.stats.use_one();

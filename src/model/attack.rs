@@ -50,9 +50,11 @@ const TECHNIQUES: &[(&str, &str)] = &[
     ("T1205.002", "Socket Filters"),
     ("T1210", "Exploitation of Remote Services"),
     ("T1219", "Remote Access Tools"),
+    ("T1486", "Data Encrypted for Impact"),
     ("T1496", "Resource Hijacking"),
     ("T1498", "Network Denial of Service"),
     ("T1498.001", "Direct Network Flood"),
+    ("T1498.002", "Reflection Amplification"),
     ("T1499", "Endpoint Denial of Service"),
     ("T1499.001", "OS Exhaustion Flood"),
     ("T1499.002", "Service Exhaustion Flood"),
@@ -72,6 +74,7 @@ const TECHNIQUES: &[(&str, &str)] = &[
     ("T1595", "Active Scanning"),
     ("T1595.001", "Scanning IP Blocks"),
     ("T1595.002", "Vulnerability Scanning"),
+    ("T1595.003", "Wordlist Scanning"),
     ("T1620", "Reflective Code Loading"),
 ];
 

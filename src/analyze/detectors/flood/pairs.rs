@@ -1,13 +1,14 @@
 //! Clients and services with more between them than there should be.
 
-use ahash::AHashMap;
+use ahash::{AHashMap, AHashSet};
 
-use super::Thresholds;
+use super::{Thresholds, datagrams, unfinished};
 use crate::analyze::peers::most_within;
 use crate::analyze::scene::{Ends, Scene};
+use crate::analyze::words;
 use crate::capture::Protocol;
 use crate::model::groups::Groups;
-use crate::model::sockets::{Socket, Source};
+use crate::model::sockets::Source;
 
 /// Ports of name servers, which many ask once and briefly.
 const NAME_SERVERS: [u16; 2] = [53, 853];
@@ -16,18 +17,22 @@ const NAME_SERVERS: [u16; 2] = [53, 853];
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum What {
     Connections,
+    /// Connections whose requests are never finished.
+    Unfinished,
     Datagrams,
+    /// Requests with answers many times their size, to whoever's address they bear.
+    Amplified,
 }
 
 /// A client that floods a service.
 #[derive(Debug)]
 pub(super) struct Storm<'a> {
     pub(super) what: What,
-    /// The program where it runs here, else the address.
-    pub(super) client: Source<'a>,
+    /// The program where it runs here, else the address, or the number of addresses.
+    pub(super) client: String,
     pub(super) server: &'a str,
     pub(super) port: Option<u16>,
-    /// In the busiest window; of datagrams, all.
+    /// In the busiest window; of datagrams, all; of unfinished requests, those open at the same time.
     pub(super) most: usize,
     pub(super) span_s: f64,
     pub(super) leaves: bool,
@@ -43,28 +48,25 @@ impl Storm<'_> {
     pub(super) fn least(&self, config: &Thresholds) -> f64 {
         match self.what {
             What::Connections => f64::from(config.min_connections),
+            What::Unfinished => f64::from(config.min_unfinished),
             What::Datagrams => config.min_datagrams as f64,
+            What::Amplified => datagrams::FEWEST_AMPLIFIED as f64,
         }
     }
 }
 
-/// Every one, in the order of client, server and port: by connections, then by datagrams.
+/// Every one: connections, unfinished requests and datagrams, each in the order of client and server.
 pub(super) fn find<'a>(scene: &Scene<'a>, config: &Thresholds) -> Vec<Storm<'a>> {
     let mut storms: Vec<Storm<'a>> = Vec::new();
     for (ends, rows) in frequent(scene, config.min_connections as usize).iter() {
         let starts: Vec<i64> = rows.iter().map(|row| scene.sockets.first_seen_us(*row as usize)).collect();
         let most = most_within(&starts, (config.window_s * 1e6) as i64);
         if most >= config.min_connections as usize {
-            storms.extend(storm(What::Connections, ends, most, rows, scene));
+            storms.extend(storm(What::Connections, Some(ends.port), most, rows, scene));
         }
     }
-    let sent = |row: u32| datagrams(&scene.sockets.get(row as usize), config);
-    let one_way = (0..scene.sockets.len() as u32).filter(|row| sent(*row).is_some());
-    for (ends, rows) in by_ends(scene, one_way).iter() {
-        let sum = rows.iter().filter_map(|row| sent(*row)).fold(0, u64::saturating_add);
-        let most = usize::try_from(sum).unwrap_or(usize::MAX);
-        storms.extend(storm(What::Datagrams, ends, most, rows, scene));
-    }
+    storms.extend(unfinished::find(scene, config));
+    storms.extend(datagrams::find(scene, config));
     storms
 }
 
@@ -90,24 +92,19 @@ fn frequent(scene: &Scene<'_>, least: usize) -> Groups<Ends> {
 }
 
 /// Some rows by client, server and port, without what a host has with itself.
-fn by_ends(scene: &Scene<'_>, rows: impl Iterator<Item = u32>) -> Groups<Ends> {
+pub(super) fn by_ends(scene: &Scene<'_>, rows: impl Iterator<Item = u32>) -> Groups<Ends> {
     let keyed = rows.filter_map(|row| Some((scene.ends(row as usize)?, row)));
     Groups::new(keyed.filter(|(ends, _)| ends.client != ends.server).collect())
 }
 
-/// Datagrams that a socket sent outside and that nobody answered, if they are many.
-fn datagrams(socket: &Socket<'_>, config: &Thresholds) -> Option<u64> {
-    if !matches!(socket.protocol, Protocol::Udp | Protocol::Icmp) || !socket.is_beyond_local_networks() {
-        return None;
-    }
-    let (sent, received) = (socket.packets_sent?, socket.packets_received?);
-    let is_flood = sent >= config.min_datagrams
-        && sent as f64 >= config.min_datagrams_per_s * socket.duration_s
-        && received as f64 <= config.max_answered_share * sent as f64;
-    is_flood.then_some(sent)
-}
-
-fn storm<'a>(what: What, ends: Ends, most: usize, rows: &[u32], scene: &Scene<'a>) -> Option<Storm<'a>> {
+/// What some rows of one server are.
+pub(super) fn storm<'a>(
+    what: What,
+    port: Option<u16>,
+    most: usize,
+    rows: &[u32],
+    scene: &Scene<'a>,
+) -> Option<Storm<'a>> {
     let rows: Vec<usize> = rows.iter().map(|row| *row as usize).collect();
     let members = scene.sockets.members(&rows);
     let first = members.first()?;
@@ -122,11 +119,18 @@ fn storm<'a>(what: What, ends: Ends, most: usize, rows: &[u32], scene: &Scene<'a
         members.iter().map(|socket| socket.last_seen_us).max()?,
     );
     let is_outside = first.is_beyond_local_networks() || scene.surroundings.is_foreign(&first);
+    let ends = scene.ends(rows[0])?;
+    let client = |row: &usize| scene.ends(*row).map(|ends| ends.client);
+    let clients: AHashSet<_> = rows.iter().filter_map(client).collect();
     Some(Storm {
         what,
-        client: if is_here { Source::of(&first) } else { Source::Address(scene.sockets.text(ends.client)) },
+        client: match clients.len() {
+            1 if is_here => Source::of(&first).to_string(),
+            1 => scene.sockets.text(ends.client).to_owned(),
+            many => format!("{} addresses", words::number(many)),
+        },
         server: scene.sockets.text(ends.server),
-        port: first.protocol.has_ports().then_some(ends.port),
+        port: port.filter(|_| first.protocol.has_ports()),
         most,
         span_s: to.saturating_sub(from) as f64 / 1e6,
         leaves: is_here && scene.surroundings.leaves_network(&first),

@@ -54,3 +54,83 @@ fn fewer_slower_and_name_servers_are_ordinary() {
     none(many(900, 0.5, || Conn::to("203.0.113.5", 80)));
     none(many(900, 0.05, || Conn::to("203.0.113.5", 53)));
 }
+
+/// Requests that one client opens and never finishes.
+fn slow(client: &str, number: u16, answered: u64) -> Capture {
+    let mut capture = Capture::new(900);
+    for n in 0..number {
+        let conn = Conn::to(client, 20_000 + n).local_port(80).inbound().lasting(120.0);
+        capture.add(conn.bytes(answered, 350).at(f64::from(n) * 0.1));
+    }
+    capture
+}
+
+#[test]
+fn requests_that_are_never_finished_are_a_slow_attack_inside_too() {
+    for client in ["203.0.113.5", "192.168.1.77"] {
+        let finding = the_only(slow(client, 150, 0).run::<Flood>().findings);
+        assert_eq!(finding.judgement.severity, Severity::Medium);
+        assert_eq!(
+            finding.judgement.title,
+            format!("{client} holds 150 requests to 192.168.1.10 port 80 open without finishing them")
+        );
+        assert_eq!(finding.judgement.attack, ["T1499.002"]);
+    }
+    assert!(slow("203.0.113.5", 80, 0).run::<Flood>().findings.is_empty(), "too few");
+    assert!(slow("203.0.113.5", 150, 9_000).run::<Flood>().findings.is_empty(), "a pool");
+}
+
+/// Datagrams from outside to this host, each flow with so many and from another address.
+fn inbound_datagrams(sources: u8, flows: u16, each: u64, from_port: u16) -> Capture {
+    let mut capture = Capture::new(900);
+    for n in 0..flows {
+        let client = format!("203.0.113.{}", n % u16::from(sources));
+        let conn = Conn::to(&client, from_port).local_port(30_000 + n % 9_000).inbound().udp().lasting(1.0);
+        capture.add(conn.bytes(0, each * 468).packets_sent(0).packets_received(each).at(f64::from(n) * 0.1));
+    }
+    capture
+}
+
+#[test]
+fn datagrams_of_many_that_nobody_asked_for_are_reflected() {
+    let finding = the_only(inbound_datagrams(60, 600, 10, 123).run::<Flood>().findings);
+    assert_eq!(finding.judgement.severity, Severity::Medium);
+    assert_eq!(finding.judgement.title, "60 addresses send 6,000 datagrams to 192.168.1.10");
+    assert_eq!(finding.judgement.attack, ["T1498.002"]);
+    let of_bots = the_only(inbound_datagrams(60, 600, 10, 40_000).run::<Flood>().findings);
+    assert_eq!(of_bots.judgement.attack, ["T1498.001"]);
+    assert!(inbound_datagrams(30, 600, 10, 123).run::<Flood>().findings.is_empty(), "of few");
+    assert!(inbound_datagrams(60, 600, 2, 123).run::<Flood>().findings.is_empty(), "few");
+}
+
+#[test]
+fn small_flows_to_one_destination_add_up() {
+    let mut capture = Capture::new(900);
+    for n in 0..600 {
+        let conn =
+            Conn::to("203.0.113.5", 1_000 + n).udp().lasting(0.1).bytes(10_000, 0).at(f64::from(n) * 0.1);
+        capture.add(conn.packets_sent(10).packets_received(0));
+    }
+    let finding = the_only(capture.run::<Flood>().findings);
+    assert_eq!(finding.judgement.title, "app sends 6,000 datagrams to 203.0.113.5");
+}
+
+/// Requests of one address outside to a service here over UDP.
+fn requests(port: u16, answered: u64) -> Capture {
+    let mut capture = Capture::new(900);
+    for n in 0..1_200 {
+        let conn = Conn::to("203.0.113.5", 20_000 + n).local_port(port).inbound().udp().lasting(0.1);
+        let conn = conn.bytes(answered, 50).packets_sent(3).packets_received(1);
+        capture.add(conn.at(f64::from(n) * 0.1));
+    }
+    capture
+}
+
+#[test]
+fn a_service_whose_answers_are_many_times_the_requests_amplifies() {
+    let finding = the_only(requests(11_211, 1_400).run::<Flood>().findings);
+    let title = "192.168.1.10 may amplify an attack on 203.0.113.5: 1,200 requests to port 11211";
+    assert_eq!((finding.judgement.title.as_str(), finding.judgement.severity), (title, Severity::Medium));
+    assert!(requests(53, 200).run::<Flood>().findings.is_empty(), "ordinary answers");
+    assert!(requests(4_433, 1_400).run::<Flood>().findings.is_empty(), "a service that asks who is there");
+}

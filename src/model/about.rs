@@ -78,6 +78,8 @@ pub enum Signal {
     Relay,
     /// Floods and mass mail, which harm other hosts.
     Abuse,
+    /// Files of a server that are read and written again, as by ransomware.
+    FilesRewritten,
     /// Many failed logins.
     PasswordGuessing,
     /// Administration from host to host.

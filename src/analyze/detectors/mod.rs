@@ -20,12 +20,14 @@ pub mod long_connection;
 pub mod mining;
 pub mod port_scan;
 pub mod process;
+pub mod ransomware;
 pub mod relay;
 pub mod sigma;
 pub mod spam;
 pub mod tcp_health;
 pub mod unanswered;
 pub mod unusual_port;
+pub mod web_scan;
 
 use crate::model::detector::Entry;
 
@@ -42,9 +44,11 @@ pub const DETECTORS: &[Entry] = &[
     Entry::of::<relay::Relay>(),
     Entry::of::<spam::Spam>(),
     Entry::of::<flood::Flood>(),
+    Entry::of::<ransomware::Ransomware>(),
     Entry::of::<brute_force::BruteForce>(),
     Entry::of::<lateral_movement::LateralMovement>(),
     Entry::of::<port_scan::PortScan>(),
+    Entry::of::<web_scan::WebScan>(),
     Entry::of::<process::ProcessAnomaly>(),
     Entry::of::<burst::Burst>(),
     Entry::of::<exfiltration::Exfiltration>(),

@@ -16,6 +16,7 @@ mod mining;
 mod password_guessing;
 mod periodic_benign;
 mod periodic_outside;
+mod ransomware;
 mod relayed;
 mod remote_control;
 mod reverse_shell;
@@ -43,6 +44,7 @@ pub const HYPOTHESES: &[&Hypothesis] = &[
     &mining::MINING,
     &relayed::RELAYED,
     &mass_mail::MASS_MAIL,
+    &ransomware::RANSOMWARE,
     &flood_in::FLOOD_IN,
     &flood_out::FLOOD_OUT,
     &reverse_shell::REVERSE_SHELL,

@@ -8,10 +8,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Result;
-use crate::analyze::appraisal::{Appraisal, Factor};
+use crate::analyze::appraisal::{Appraisal, Factor, destination};
 use crate::analyze::peers::{Peer, Side};
 use crate::analyze::programs;
 use crate::analyze::scene::{self, Scene};
+use crate::analyze::services;
 use crate::analyze::words;
 use crate::capture::Protocol;
 use crate::model::detector::{About, Context, Detector, Method, Outcome, Signal, positive};
@@ -44,6 +45,14 @@ impl Default for Thresholds {
 /// Ports of services that strangers send requests to.
 const EXPOSED_PORTS: [u16; 12] = [80, 443, 3000, 5000, 7001, 8000, 8008, 8080, 8081, 8088, 8443, 8983];
 
+/// Ports of other services that exploits go through: mail, RPC, file sharing, Java, databases, IRC. What
+/// servers of file sharing do to their clients by RPC is left out by [`is_ordinary_reply`].
+const EXPLOITED_PORTS: [u16; 15] =
+    [25, 139, 445, 873, 1433, 3306, 3632, 4848, 5432, 6379, 6667, 8009, 9200, 11_211, 27_017];
+
+/// First of the ports on which RPC services wait, and clients of which a server was told the port.
+const DYNAMIC_FROM: u16 = 32_768;
+
 /// Ports of directory and object services that deserialisation and look-up attacks (JNDI, RMI) make a
 /// server contact.
 const LOOKUP_PORTS: [u16; 6] = [389, 636, 1099, 1389, 1636, 3268];
@@ -53,6 +62,13 @@ const FOREIGN_LOOKUP_PORTS: [u16; 3] = [1099, 1389, 1636];
 
 /// What a connection from a service to one of its clients weighs.
 const BACK_TO_CLIENT: f64 = 2.5;
+
+/// What a connection back weighs that comes after a request to a service of [`EXPLOITED_PORTS`].
+const BACK_FROM_OTHER_SERVICE: f64 = 2.0;
+
+/// What it weighs that the host that was looked up is asked for a file right after: the class that the look-up named.
+const FETCHES: f64 = 1.0;
+const FETCHES_US: i64 = 10_000_000;
 
 /// What a look-up outside the network weighs for a host that serves requests.
 const LOOKUP: f64 = 1.5;
@@ -78,10 +94,14 @@ impl Detector for Callback {
             are peers. In a recording of a host, a connection also counts if a server is the parent of \
             the process and the process is a shell, an interpreter, a downloader or runs from a temporary \
             folder. More than `max_connections` connections to one destination are treated as an ordinary \
-            back end. A connection back to a client weighs 2.5, one by a server's child process 2; facts \
+            back end. A connection back to a client weighs 2.5, and 2 if the request was to a service of files, mail, a \
+            database or the like and the connection goes to no port that such servers use with their clients (file sharing, \
+            RPC, ident); one by a server's child process 2; facts \
             about port, path and destination add to it, and ports of directory or object look-ups (LDAP, \
             RMI) add 1. A look-up outside the network on port 1099, 1389 or 1636 by a host that serves \
-            requests weighs 1.5 by itself, because an organization's own directories use 389 and 636.",
+            requests weighs 1.5 by itself, because an organization's own directories use 389 and 636. If the host that was looked up on one of \
+            these ports is contacted on a web port within 10 s, that weighs 1, wherever it is: the class that \
+            the look-up named is fetched.",
         false_positives: "Webhooks delivered to the requesting host, active FTP, X11, RPC callbacks, CI \
             runners, and plug-ins that start scripts.",
         evidence: "Number of connections and `max_connections`, seconds after the request and `window_s`, \
@@ -133,6 +153,8 @@ fn findings(scene: &Scene<'_>, config: &Thresholds) -> Vec<Finding> {
 /// Which hosts serve whom: for every server and client, the times of the requests.
 struct Served<'a> {
     requests: AHashMap<(&'a str, &'a str), Vec<i64>>,
+    /// The same of services of [`EXPLOITED_PORTS`].
+    other_requests: AHashMap<(&'a str, &'a str), Vec<i64>>,
     /// Services on which an address was reached: a client that is itself served from there is a peer.
     services: AHashSet<(&'a str, u16)>,
     /// Addresses that serve requests.
@@ -144,11 +166,15 @@ struct Served<'a> {
 impl<'a> Served<'a> {
     fn new(scene: &Scene<'a>) -> Self {
         let peers = scene.by_peer(
-            |peer, _| peer.protocol == Protocol::Tcp && EXPOSED_PORTS.contains(&peer.port),
+            |peer, _| {
+                let is_service = EXPOSED_PORTS.contains(&peer.port) || EXPLOITED_PORTS.contains(&peer.port);
+                peer.protocol == Protocol::Tcp && is_service
+            },
             Socket::was_established,
         );
         let mut all = Self {
             requests: AHashMap::new(),
+            other_requests: AHashMap::new(),
             services: AHashSet::new(),
             servers: AHashSet::new(),
             answered_ports: AHashSet::new(),
@@ -159,23 +185,43 @@ impl<'a> Served<'a> {
                 continue;
             }
             let times = rows.iter().map(|row| scene.sockets.first_seen_us(*row));
-            all.requests.entry((server, client)).or_default().extend(times);
+            let is_exposed = EXPOSED_PORTS.contains(&peer.port);
+            let requests = if is_exposed { &mut all.requests } else { &mut all.other_requests };
+            requests.entry((server, client)).or_default().extend(times);
             all.services.insert((server, peer.port));
-            all.servers.insert(server);
+            if is_exposed {
+                all.servers.insert(server);
+            }
             all.answered_ports.insert((client, server, peer.port));
         }
-        for times in all.requests.values_mut() {
+        for times in all.requests.values_mut().chain(all.other_requests.values_mut()) {
             times.sort_unstable();
         }
         all
     }
 
     /// Seconds from the last request of `client` to `server` before a moment.
-    fn since_request_s(&self, server: &str, client: &str, at_us: i64) -> Option<f64> {
-        let times = self.requests.get(&(server, client))?;
-        let before = times.partition_point(|time| *time <= at_us).checked_sub(1)?;
-        Some((at_us - times[before]) as f64 / 1e6)
+    fn since_request_s(&self, server: &'a str, client: &'a str, at_us: i64) -> Option<f64> {
+        since_s(self.requests.get(&(server, client))?, at_us)
     }
+
+    /// The same of requests to a service of [`EXPLOITED_PORTS`].
+    fn since_other_request_s(&self, server: &'a str, client: &'a str, at_us: i64) -> Option<f64> {
+        since_s(self.other_requests.get(&(server, client))?, at_us)
+    }
+}
+
+/// Seconds from the last of some times before a moment.
+fn since_s(times: &[i64], at_us: i64) -> Option<f64> {
+    let before = times.partition_point(|time| *time <= at_us).checked_sub(1)?;
+    Some((at_us - times[before]) as f64 / 1e6)
+}
+
+/// Whether servers of [`EXPLOITED_PORTS`] connect to their clients on a port: file sharing and printing by RPC, questions
+/// who the user is (ident), and services that many hosts have.
+fn is_ordinary_reply(port: u16) -> bool {
+    let is_of_tool = matches!(port, 4_444..=4_445 | 50_050);
+    !is_of_tool && (port >= DYNAMIC_FROM || services::name(Protocol::Tcp, port).is_some() || port == 113)
 }
 
 /// Why connections are a callback.
@@ -184,8 +230,12 @@ enum Reason<'a> {
     BackToClient { after_s: f64 },
     /// By a program that a server started.
     ByChild { child: Process<'a> },
+    /// The same after a request to a service of [`EXPLOITED_PORTS`].
+    BackToOther { after_s: f64 },
     /// A server looks up a directory entry or an object outside the network.
     LookUp,
+    /// A server looks one up, and fetches a file from the same host.
+    LookUpAndFetch,
 }
 
 impl Reason<'_> {
@@ -193,7 +243,9 @@ impl Reason<'_> {
         match self {
             Self::BackToClient { .. } => BACK_TO_CLIENT,
             Self::ByChild { .. } => BY_CHILD,
+            Self::BackToOther { .. } => BACK_FROM_OTHER_SERVICE,
             Self::LookUp => LOOKUP,
+            Self::LookUpAndFetch => FETCHES,
         }
     }
 }
@@ -213,10 +265,11 @@ fn reason<'a>(
         return Some(Reason::ByChild { child });
     }
     let first = members.first()?;
-    if first.protocol != Protocol::Tcp
-        || !first.was_established()
-        || !served.servers.contains(peer.local_addr)
-    {
+    if first.protocol != Protocol::Tcp || !first.was_established() {
+        return None;
+    }
+    // From the port of a service comes an answer, of which the capture missed the request.
+    if first.local_port.is_some_and(|port| EXPOSED_PORTS.contains(&port) || EXPLOITED_PORTS.contains(&port)) {
         return None;
     }
     // A client that serves the same port, or that this host uses otherwise before any request, is a peer.
@@ -224,12 +277,33 @@ fn reason<'a>(
         served.answered_ports.contains(&(peer.local_addr, peer.remote_addr, peer.port))
             && served.services.contains(&(peer.local_addr, peer.port))
     };
-    let after_s = served.since_request_s(peer.local_addr, peer.remote_addr, first.first_seen_us);
-    if let Some(after_s) = after_s.filter(|after_s| *after_s <= config.window_s && !is_peer()) {
+    let (here, there, at_us) = (peer.local_addr, peer.remote_addr, first.first_seen_us);
+    let is_soon = |after_s: &f64| *after_s <= config.window_s;
+    if let Some(after_s) = served.since_request_s(here, there, at_us).filter(is_soon).filter(|_| !is_peer()) {
         return Some(Reason::BackToClient { after_s });
     }
-    let is_lookup = FOREIGN_LOOKUP_PORTS.contains(&peer.port) && scene.surroundings.leaves_network(&first);
-    is_lookup.then_some(Reason::LookUp)
+    let after_s = served.since_other_request_s(here, there, at_us).filter(is_soon);
+    if let Some(after_s) = after_s.filter(|_| !is_peer() && !is_ordinary_reply(peer.port)) {
+        return Some(Reason::BackToOther { after_s });
+    }
+    if !FOREIGN_LOOKUP_PORTS.contains(&peer.port) || !served.servers.contains(here) {
+        return None;
+    }
+    if fetches(peer, at_us, scene) {
+        return Some(Reason::LookUpAndFetch);
+    }
+    scene.surroundings.leaves_network(&first).then_some(Reason::LookUp)
+}
+
+/// Whether the same host contacts the other one on a web port right after a moment.
+fn fetches(peer: &Peer<'_>, at_us: i64, scene: &Scene<'_>) -> bool {
+    let soon = scene.sockets.first_seen_within((at_us, at_us.saturating_add(FETCHES_US)));
+    soon.map(|row| scene.sockets.get(row)).any(|socket| {
+        let to = socket.remote();
+        let is_web =
+            to.is_some_and(|(addr, port)| addr == peer.remote_addr && destination::is_web_port(port));
+        is_web && socket.local_addr == peer.local_addr && socket.was_established()
+    })
 }
 
 /// Whether a server started it, and it is what an intruder has a server start.
@@ -253,7 +327,7 @@ fn finding(
     let weight = reason.weight();
     let connections = words::count(members.len(), "connection", "connections");
     let (title, what) = match reason {
-        Reason::BackToClient { after_s } => (
+        Reason::BackToClient { after_s } | Reason::BackToOther { after_s } => (
             format!("{} connects back to its client {} on port {}", peer.source, peer.remote_addr, peer.port),
             format!(
                 "{connections}; the first opened {} after a request from {}.",
@@ -278,6 +352,17 @@ fn finding(
             ),
             format!("{connections} to a directory or an object service outside the network."),
         ),
+        Reason::LookUpAndFetch => (
+            format!(
+                "{}, which serves requests, looks up {} on port {} and fetches a file from it",
+                peer.source, peer.remote_addr, peer.port
+            ),
+            format!(
+                "{connections} to a directory or an object service, and one to a web port of the same host within \
+                 {}, as JNDI injection (Log4Shell) does.",
+                words::duration(FETCHES_US as f64 / 1e6)
+            ),
+        ),
     };
     let mut explanation = vec![what];
     explanation.extend(appraisal.sentences());
@@ -288,7 +373,10 @@ fn finding(
         explanation: explanation.join(" "),
         false_positives: String::new(),
         attack: match reason {
-            Reason::BackToClient { .. } | Reason::LookUp => vec!["T1190", "T1071"],
+            Reason::BackToClient { .. }
+            | Reason::BackToOther { .. }
+            | Reason::LookUp
+            | Reason::LookUpAndFetch => vec!["T1190", "T1071"],
             Reason::ByChild { .. } => vec!["T1505.003", "T1059"],
         },
         entities: members.entities(),
@@ -297,7 +385,7 @@ fn finding(
         Measurement::new("connections", members.len() as f64, "connections")
             .against(f64::from(config.max_connections)),
     ];
-    if let Reason::BackToClient { after_s } = reason {
+    if let Reason::BackToClient { after_s } | Reason::BackToOther { after_s } = reason {
         measurements.push(Measurement::new("after the request", *after_s, "s").against(config.window_s));
     }
     measurements

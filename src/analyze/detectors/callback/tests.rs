@@ -50,3 +50,40 @@ fn a_server_that_looks_up_an_object_outside_was_told_where() {
     assert!(finding.judgement.severity >= Severity::Medium, "{:?}", finding.judgement);
     assert_eq!(finding.judgement.title, "java, which serves requests, looks up 198.51.100.9 on port 1389");
 }
+
+#[test]
+fn another_service_that_connects_back_to_its_client_was_exploited() {
+    let back = |service: u16, port: u16| {
+        let mut capture = Capture::new(120);
+        capture.add(Conn::to("192.168.1.66", 50_000).local_port(service).inbound().by("smbd", 9).at(1.0));
+        capture.add(Conn::to("192.168.1.66", port).by("smbd", 9).at(4.0));
+        capture.run::<Callback>().findings
+    };
+    let finding = the_only(back(445, 9001));
+    assert_eq!(finding.judgement.severity, Severity::Medium);
+    assert_eq!(finding.judgement.title, "smbd connects back to its client 192.168.1.66 on port 9001");
+    assert_eq!(back(6379, 4444).len(), 1);
+    assert!(back(445, 49_670).is_empty(), "RPC, as print servers do");
+    assert!(back(445, 445).is_empty() && back(3306, 3306).is_empty() && back(25, 113).is_empty());
+    assert!(back(22, 9001).is_empty(), "people work on the host that they logged in to");
+    let mut answer = Capture::new(120);
+    answer.add(Conn::to("192.168.1.66", 50_000).local_port(1433).inbound().by("sqlservr", 9).at(1.0));
+    answer.add(Conn::to("192.168.1.66", 9001).local_port(1433).by("sqlservr", 9).at(4.0));
+    assert!(answer.run::<Callback>().findings.is_empty(), "an answer");
+}
+
+#[test]
+fn a_look_up_and_a_download_from_the_same_host_are_an_injection_inside_too() {
+    let found = |fetched_port: u16| {
+        let mut capture = Capture::new(60);
+        capture.add(request("203.0.113.5", 1.0));
+        capture.add(Conn::to("192.168.1.11", 1389).by("java", 9).at(2.0));
+        capture.add(Conn::to("192.168.1.11", fetched_port).by("java", 9).at(2.5));
+        capture.run::<Callback>().findings
+    };
+    let finding = the_only(found(8000));
+    assert_eq!(finding.judgement.severity, Severity::Medium);
+    let title = "java, which serves requests, looks up 192.168.1.11 on port 1389 and fetches a file from it";
+    assert_eq!(finding.judgement.title, title);
+    assert!(found(5432).is_empty());
+}

@@ -7,7 +7,6 @@ use super::shape::{self, Shape};
 use super::web;
 use crate::analyze::peers::{Peer, Side, most_within};
 use crate::analyze::scene::Scene;
-use crate::capture::Protocol;
 use crate::model::sockets::{Socket, Sockets, Source};
 use crate::model::stats;
 
@@ -58,7 +57,9 @@ pub(super) fn attacks<'a>(scene: &Scene<'a>, config: &Thresholds) -> Vec<Attack<
     // On another port, the payload must tell, and only of those that are many is it asked.
     let least = config.min_sessions as usize;
     let peers = scene.by_peer(
-        |peer, sessions| peer.protocol == Protocol::Tcp && (shape::is_login(peer.port) || sessions >= least),
+        |peer, sessions| {
+            shape::is_session(peer.protocol, peer.port) && (shape::is_login(peer.port) || sessions >= least)
+        },
         Socket::was_established,
     );
     let is_of_login = |peer: &Peer<'a>, row: &usize| {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::sessions::{from_client, from_server};
 use super::web;
 use crate::analyze::peers::{Peer, Side, is_by_any_clock, is_by_slow_clock, most_within};
+use crate::capture::Protocol;
 use crate::model::sockets::{Socket, Sockets};
 use crate::model::stats;
 
@@ -15,8 +16,12 @@ const INTERACTIVE: [u16; 9] = [21, 22, 23, 2222, 2323, 3389, 5900, 5901, 22_222]
 const POLLED: [u16; 19] =
     [25, 88, 110, 139, 143, 389, 445, 465, 587, 636, 993, 995, 1433, 1521, 3306, 5432, 5985, 5986, 6379];
 
-/// Web servers, of which the login is one page of many.
-const WEB: [u16; 5] = [80, 443, 8000, 8080, 8443];
+/// Web servers, of which the login is one page of many,
+/// and portals: of VPNs (10443, 4443, 9443), hosting panels (2083, 2087, 10000) and hypervisors (8006).
+const WEB: [u16; 17] = [
+    80, 443, 2_083, 2_087, 4_433, 4_443, 8_000, 8_006, 8_008, 8_080, 8_081, 8_088, 8_443, 8_888, 9_443,
+    10_000, 10_443,
+];
 
 /// Directories, which other services ask for each login of their own users.
 const DIRECTORIES: [u16; 2] = [389, 636];
@@ -45,6 +50,11 @@ const TEN_MINUTES_US: i64 = 600_000_000;
 
 /// The protocols of [`INTERACTIVE`] services, which a payload shows on any port.
 const INTERACTIVE_PROTOCOLS: [&str; 5] = ["ftp", "rdp", "ssh", "telnet", "vnc"];
+
+/// Whether a connection may be a session with a login service: TCP, and of Kerberos UDP too.
+pub(super) fn is_session(protocol: Protocol, port: u16) -> bool {
+    protocol == Protocol::Tcp || protocol == Protocol::Udp && port == KERBEROS
+}
 
 /// Whether a service asks for a password.
 pub(super) fn is_login(port: u16) -> bool {

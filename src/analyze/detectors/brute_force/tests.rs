@@ -190,3 +190,20 @@ fn more_sessions_make_it_surer() {
     };
     assert!(confidence(90) > confidence(30), "{} {}", confidence(90), confidence(30));
 }
+
+#[test]
+fn kerberos_is_guessed_at_over_udp_and_a_portal_on_a_port_of_its_own() {
+    let spray =
+        series(60, 0.5, |_| Conn::to("192.168.1.2", 88).udp().by("kerbrute", 7).lasting(0.1).bytes(210, 190));
+    assert!(the_only(spray.run::<BruteForce>().findings).judgement.title.contains("Kerberos (port 88)"));
+    let portal = |port| {
+        let mut capture = Capture::new(3_600);
+        for n in 0..150_u16 {
+            let conn = Conn::to("203.0.113.5", 20_000 + n).local_port(port).inbound().lasting(0.5);
+            capture.add(conn.bytes(1_400, 900).at(f64::from(n) + f64::from(n % 7) * 0.2));
+        }
+        capture.run::<BruteForce>().findings
+    };
+    assert_eq!(portal(10_443).len(), 1);
+    assert!(portal(10_445).is_empty());
+}

@@ -51,11 +51,18 @@ impl Default for Thresholds {
 const SESSION: f64 = 1.0;
 const SHORT_SESSION: f64 = 0.5;
 
+/// Share of the time from which on a session is looked at: a shell that somebody tries out. By itself it weighs nothing, and
+/// so does its shape, because every short exchange on a port of its own has it.
+const SHORTEST: f64 = 1.0 / 6.0;
+
 /// Bytes a second, either way and all the time, that nobody types or reads: 25 kB are a dozen pages of text.
 const BULK_BYTES_PER_S: f64 = 25_000.0;
 
 /// Share of the bytes in one direction from which on nobody is asked anything: a download acknowledges, and no more.
 const ONE_WAY: f64 = 0.99;
+
+/// Bytes received from a web server, with hardly a request, that are a download: of a video, an image, a program.
+const DOWNLOAD_BYTES: f64 = 300_000.0;
 
 /// The control port of FTP, of which the data goes to any port of the same server.
 const FTP: u16 = 21;
@@ -66,7 +73,7 @@ impl Detector for C2Session {
     const ABOUT: About = About {
         id: "c2-session",
         title: "Possible remote-control sessions",
-        what_it_finds: "A session of half a minute or longer that a program (or host) opened to one address \
+        what_it_finds: "A session of ten seconds or longer that a program (or host) opened to one address \
             outside its network, where facts about the program or the destination make it suspicious: \
             reverse shells, Meterpreter and similar sessions, C2 inside a single connection.",
         why_it_matters: "Interactive command and control needs no regular timing and no second \
@@ -77,17 +84,19 @@ impl Detector for C2Session {
             `max_pause_s`, are one session, because an implant may open a new connection for each poll. A \
             session counts if it left the network (to a public address, or to a private address of \
             another network), or if it went to a default port of attack tools inside the network. A \
-            session of at least `min_duration_s` weighs 1, a session of at least half of that 0.5: no \
+            session of at least `min_duration_s` weighs 1, a session of at least half of that 0.5, and one \
+            of at least a sixth counts by other facts alone: no \
             length separates the two, so a short session needs more evidence. Facts about \
             program and destination add or subtract their weights (path, masquerading name, shell; \
             unusual port; a missing or generated name, or one in a cheap top-level domain; a certificate that no \
             authority signed for the name that is asked for; a source that asks for its own public address; rarity; \
             known service, infrastructure). Many small \
             packets both ways, of at most `max_bytes_per_packet` bytes on average, add 0.5 on ports \
-            without a registered service. Sessions of one source with `peer_to_peer_from` destinations or \
+            without a registered service, from half of `min_duration_s` on. Sessions of one source with `peer_to_peer_from` destinations or \
             more on unusual ports, or by address on web ports, subtract 1.5: peer-to-peer programs, and messengers and calls \
             with a list of relays. An average of 25 kB a second or more (a dozen pages of text) subtracts 1, and \
-            2 if 99 % of the bytes go one way: that is a transfer or a stream. FTP data connections (to a server that is also contacted on port \
+            2 if 99 % of the bytes go one way: that is a transfer or a stream. Slower downloads over HTTP (300 kB or \
+            more received, 99 % of all bytes) subtract 1. FTP data connections (to a server that is also contacted on port \
             21) are ignored. Nothing below medium is reported; `long-connection` lists \
             long sessions as such.",
         false_positives: "SSH, remote support and VPN sessions on unusual ports, games, voice calls, \
@@ -139,10 +148,11 @@ fn findings(scene: &Scene<'_>, config: &Thresholds) -> Vec<Finding> {
     for (peer, rows) in &sessions {
         let members = scene.sockets.members(rows);
         let mut appraisal = scene.appraise(members);
-        appraisal.extend(shape(peer, members, config));
+        let longest = longest_s(members, config);
+        appraisal.extend(shape(peer, members, config).filter(|_| longest >= config.min_duration_s / 2.0));
         appraisal.extend(like_others(peer, members, &crowds, config));
-        appraisal.extend(bulk(members, longest_s(members, config)));
-        if appraisal.severity(weight(longest_s(members, config), config)) >= Severity::Medium {
+        appraisal.extend(bulk(members, longest));
+        if appraisal.severity(weight(longest, config)) >= Severity::Medium {
             findings.push(finding(peer, members, &appraisal, config));
         }
     }
@@ -151,12 +161,16 @@ fn findings(scene: &Scene<'_>, config: &Thresholds) -> Vec<Finding> {
 
 fn is_session(members: Members<'_, '_>, config: &Thresholds) -> bool {
     members.iter().any(|socket| socket.was_established())
-        && longest_s(members, config) >= config.min_duration_s / 2.0
+        && longest_s(members, config) >= SHORTEST * config.min_duration_s
 }
 
 /// What a session of this length weighs.
 fn weight(longest_s: f64, config: &Thresholds) -> f64 {
-    if longest_s >= config.min_duration_s { SESSION } else { SHORT_SESSION }
+    match longest_s / config.min_duration_s {
+        share if share >= 1.0 => SESSION,
+        share if share >= 0.5 => SHORT_SESSION,
+        _ => 0.0,
+    }
 }
 
 /// The longest time without a pause in which established connections overlap or follow each other.
@@ -256,14 +270,24 @@ fn bulk(members: Members<'_, '_>, seconds: f64) -> Option<Factor> {
     let (sent, received) = (sum(|socket| socket.bytes_sent), sum(|socket| socket.bytes_received));
     let rate = sent.max(received) / seconds.max(1.0);
     let is_one_way = sent.max(received) >= ONE_WAY * (sent + received);
-    (rate >= BULK_BYTES_PER_S).then(|| {
-        let (weight, kind) = if is_one_way { (-2.0, "one way, ") } else { (-1.0, "") };
-        let says = format!(
-            "it carries {} a second all the time, {kind}as a transfer or a stream does",
-            words::bytes(rate)
-        );
-        Factor::new("session-bulk", weight, says)
-    })
+    if rate < BULK_BYTES_PER_S {
+        // A stage of Meterpreter has the same shape, and is no HTTP.
+        let is_http = members.iter().any(|socket| socket.app_protocol == Some("http"));
+        let is_download = is_http && received >= DOWNLOAD_BYTES && received >= ONE_WAY * (sent + received);
+        return is_download.then(|| {
+            let says = format!(
+                "it received {} and sent hardly anything, as a download does",
+                words::bytes(received)
+            );
+            Factor::new("session-download", -1.0, says)
+        });
+    }
+    let (weight, kind) = if is_one_way { (-2.0, "one way, ") } else { (-1.0, "") };
+    let says = format!(
+        "it carries {} a second all the time, {kind}as a transfer or a stream does",
+        words::bytes(rate)
+    );
+    Some(Factor::new("session-bulk", weight, says))
 }
 
 fn finding(peer: &Peer<'_>, members: Members<'_, '_>, appraisal: &Appraisal, config: &Thresholds) -> Finding {
@@ -297,7 +321,7 @@ fn finding(peer: &Peer<'_>, members: Members<'_, '_>, appraisal: &Appraisal, con
         entities: members.entities(),
     };
     let mut measurements = vec![
-        Measurement::new("longest session", longest, "s").against(config.min_duration_s / 2.0),
+        Measurement::new("longest session", longest, "s").against(SHORTEST * config.min_duration_s),
         Measurement::new("connections", members.len() as f64, "connections"),
         Measurement::new("sent", sent, "bytes"),
         Measurement::new("received", received, "bytes"),

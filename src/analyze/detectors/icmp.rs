@@ -1,5 +1,8 @@
 //! `icmp`: data hidden in the messages of ping.
 
+use std::cell::LazyCell;
+
+use ahash::AHashMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +41,10 @@ impl Default for Thresholds {
 /// What messages weigh that are larger than those of ping.
 const LARGE: f64 = 1.0;
 
+/// Bytes of large messages that leave the network from which on they carry something: a test of the
+/// path MTU sends a handful, and a monitor that pings with large messages is inside.
+const MUCH_BYTES: u64 = 500_000;
+
 /// Share by which the two directions may differ in number and in bytes, and still be echoes.
 const ECHO_TOLERANCE: f64 = 0.1;
 
@@ -60,9 +67,11 @@ impl Detector for Icmp {
             sent and the bytes of a flow are not a multiple of its messages, the sizes vary, which adds \
             1. Smaller messages count too, without the 1 for their size, if about each has its reply, the \
             bytes of both directions differ by more than a tenth, and the sizes vary: a remote shell \
-            sends little. More than two messages per second and side add 0.5, because ping sends one. Facts about \
+            sends little. Large messages that bring 500 kB or more out of the network add 1: a test of the path \
+            MTU sends a handful. More than two messages per second and side add 0.5, because ping sends one. Facts about \
             program and destination add or subtract their weights. Sweeps over many hosts are found by \
-            `port-scan`.",
+            `port-scan`. Messages between two addresses that also exchange at least as many UDP datagrams are ignored: \
+            these are reports of closed ports, as calls cause when they end.",
         false_positives: "Pings of a chosen size, from monitoring or a path MTU test (they are echoed and \
             stay low); routers that report unreachable destinations to a busy host.",
         evidence: "Number of messages and `min_messages`, mean message size each way and \
@@ -91,6 +100,7 @@ fn findings(scene: &Scene<'_>, config: &Thresholds) -> Vec<Finding> {
         |peer, _| peer.protocol == Protocol::Icmp,
         |socket| !matches!(socket.remote_scope, Some(Scope::Loopback | Scope::Multicast)),
     );
+    let datagrams = LazyCell::new(|| datagrams(scene));
     peers
         .filter_map(|(peer, rows)| {
             let members = scene.sockets.members(&rows);
@@ -98,11 +108,37 @@ fn findings(scene: &Scene<'_>, config: &Thresholds) -> Vec<Finding> {
             if !messages.meet(config) {
                 return None;
             }
+            let exchanged = datagrams.get(&pair(peer.local_addr, peer.remote_addr));
+            if exchanged.is_some_and(|exchanged| *exchanged >= messages.sent.0 + messages.received.0) {
+                return None;
+            }
             let mut appraisal = scene.appraise(members);
+            let leaves = members.iter().any(|socket| scene.surroundings.leaves_network(&socket));
             appraisal.extend(messages.factors());
+            appraisal.extend(messages.of_volume(config).filter(|_| leaves));
             Some(messages.finding(&peer.source.to_string(), peer.remote_addr, members, &appraisal, config))
         })
         .collect()
+}
+
+/// Two addresses, whichever of them is the local one.
+fn pair<'a>(one: &'a str, other: &'a str) -> (&'a str, &'a str) {
+    (one.min(other), one.max(other))
+}
+
+/// UDP datagrams between each two addresses.
+fn datagrams<'a>(scene: &Scene<'a>) -> AHashMap<(&'a str, &'a str), u64> {
+    let mut all = AHashMap::new();
+    for socket in scene.sockets.iter().filter(|socket| socket.protocol == Protocol::Udp) {
+        let Some((remote, _)) = socket.remote() else { continue };
+        let number = socket
+            .packets_sent
+            .unwrap_or_default()
+            .saturating_add(socket.packets_received.unwrap_or_default());
+        let sum: &mut u64 = all.entry(pair(socket.local_addr, remote)).or_default();
+        *sum = sum.saturating_add(number);
+    }
+    all
 }
 
 /// Whether two sums of echoes and their requests differ by more than losses explain.
@@ -177,6 +213,16 @@ impl Messages {
     fn are_no_echoes(&self) -> bool {
         let both_sent = self.sent.0 > 0 && self.received.0 > 0;
         both_sent && (differ(self.sent.1, self.received.1) || differ(self.sent.0, self.received.0))
+    }
+
+    /// More than pings of a chosen size bring anywhere.
+    fn of_volume(&self, config: &Thresholds) -> Option<Factor> {
+        let bytes = self.sent.1;
+        (self.is_large(config) && bytes >= MUCH_BYTES).then(|| {
+            let says =
+                format!("its large messages brought {} out of the network", words::bytes(bytes as f64));
+            Factor::new("icmp-volume", 1.0, says)
+        })
     }
 
     fn factors(&self) -> Vec<Factor> {
@@ -275,6 +321,21 @@ mod tests {
     fn small_replies_that_do_not_repeat_their_requests_are_a_shell() {
         let finding = the_only(flow((400, 14_123), (395, 20_411)).run::<Icmp>().findings);
         assert_eq!(finding.judgement.severity, Severity::Medium);
+    }
+
+    #[test]
+    fn large_echoes_that_bring_much_out_are_medium() {
+        let finding = the_only(flow((800, 800 * 1_408), (800, 800 * 1_408)).run::<Icmp>().findings);
+        assert_eq!(finding.judgement.severity, Severity::Medium);
+    }
+
+    #[test]
+    fn reports_of_closed_ports_to_the_other_end_of_a_call_are_no_tunnel() {
+        let mut capture = flow((4, 416), (30, 1_761));
+        assert_eq!(capture.run::<Icmp>().findings.len(), 1);
+        let call = Conn::to("203.0.113.5", 40_000).udp().lasting(50.0).bytes(90_000, 90_000);
+        capture.add(call.packets_sent(500).packets_received(500));
+        assert!(capture.run::<Icmp>().findings.is_empty());
     }
 
     #[test]

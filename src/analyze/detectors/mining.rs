@@ -33,13 +33,20 @@ pub struct Thresholds {
     pub min_duration_s: f64,
     /// Highest mean rate of a connection to a pool, each way, in bytes per second.
     pub max_bytes_per_s: f64,
+    /// Most packets per second, both ways together, of a connection that only its port makes one to a pool.
+    pub max_packets_per_s: f64,
     /// Smallest CPU use of a miner, in percent of one core.
     pub min_cpu_percent: f64,
 }
 
 impl Default for Thresholds {
     fn default() -> Self {
-        Self { min_duration_s: 120.0, max_bytes_per_s: 2_000.0, min_cpu_percent: 80.0 }
+        Self {
+            min_duration_s: 120.0,
+            max_bytes_per_s: 2_000.0,
+            max_packets_per_s: 2.0,
+            min_cpu_percent: 80.0,
+        }
     }
 }
 
@@ -91,7 +98,10 @@ impl Detector for Mining {
             money, and it proves that someone else can run programs on the host.",
         how_it_decides: "Connections that this side opened, that stay open for at least `min_duration_s` \
             and that carry at most `max_bytes_per_s` each way may be Stratum. The name of a pool weighs \
-            3, a payload that is Stratum 3, a port that pools publish 1.5, a program with the name of a miner 3, an owner that uses at \
+            3, a payload that is Stratum 3, a port that pools publish 1.5, if the connection has at most \
+            `max_packets_per_s` packets per second (a pool adjusts the difficulty so that a miner submits a share \
+            every ten seconds or so, while games on such a port send several packets a second), a program with \
+            the name of a miner 3, an owner that uses at \
             least `min_cpu_percent` of a core 1.5. Port 4444 does not count, because remote shells use it more often. Facts about program and destination add or subtract \
             their weights. Nothing is reported without a pool's name or port, Stratum, or a miner's program name.",
         false_positives: "Mining that the machine's owner wants; other software on a port that pools use.",
@@ -109,6 +119,7 @@ impl Detector for Mining {
         let all = [
             ("min_duration_s", config.min_duration_s),
             ("max_bytes_per_s", config.max_bytes_per_s),
+            ("max_packets_per_s", config.max_packets_per_s),
             ("min_cpu_percent", config.min_cpu_percent),
         ];
         positive(&all)?;
@@ -134,7 +145,7 @@ fn findings(scene: &Scene<'_>, cpu: &Numbers<'_, Float32Type>, config: &Threshol
         };
         let owner = members.iter().find_map(|socket| socket.process);
         let cpu_percent = owner.and_then(|row| cpu.get(row as usize)).map(f64::from);
-        let mut signs = signs(peer, members);
+        let mut signs = signs(peer, members, channel.is_slow(config));
         if signs.is_empty() {
             continue;
         }
@@ -154,6 +165,8 @@ fn findings(scene: &Scene<'_>, cpu: &Numbers<'_, Float32Type>, config: &Threshol
 struct Channel {
     duration_s: f64,
     bytes_per_s: f64,
+    /// Both ways together, where packets were counted.
+    packet_rate: Option<f64>,
 }
 
 impl Channel {
@@ -163,7 +176,18 @@ impl Channel {
             .recorded_sent
             .or(longest.bytes_sent)?
             .max(longest.recorded_received.or(longest.bytes_received)?);
-        Some(Self { duration_s: longest.duration_s, bytes_per_s: bytes as f64 / longest.duration_s.max(1.0) })
+        let packets = longest.packets_sent.zip(longest.packets_received);
+        let seconds = longest.duration_s.max(1.0);
+        Some(Self {
+            duration_s: longest.duration_s,
+            bytes_per_s: bytes as f64 / seconds,
+            packet_rate: packets.map(|(sent, received)| (sent as f64 + received as f64) / seconds),
+        })
+    }
+
+    /// Messages are as rare as shares and jobs.
+    fn is_slow(&self, config: &Thresholds) -> bool {
+        self.packet_rate.is_none_or(|rate| rate <= config.max_packets_per_s)
     }
 
     fn is_thin(&self, config: &Thresholds) -> bool {
@@ -171,7 +195,7 @@ impl Channel {
     }
 }
 
-fn signs(peer: &Peer<'_>, members: Members<'_, '_>) -> Vec<Factor> {
+fn signs(peer: &Peer<'_>, members: Members<'_, '_>, is_slow: bool) -> Vec<Factor> {
     let mut signs = Vec::new();
     let names: BTreeSet<String> =
         members.iter().filter_map(|socket| socket.remote_name).map(str::to_ascii_lowercase).collect();
@@ -189,7 +213,7 @@ fn signs(peer: &Peer<'_>, members: Members<'_, '_>) -> Vec<Factor> {
             "its payload is Stratum, the protocol of mining pools",
         ));
     }
-    if POOL_PORTS.contains(&peer.port) {
+    if POOL_PORTS.contains(&peer.port) && is_slow {
         signs.push(Factor::new("port-pool", 1.5, format!("mining pools publish port {}", peer.port)));
     }
     signs

@@ -198,7 +198,8 @@ impl Detector for PortScan {
             Severity: a scan from this host into other networks is medium, and high with 100 contacts or \
             more that mostly failed. Inside this host and inbound it is medium. Over UDP to one port \
             without a registered service it is low if half of the hosts answer, or if file sharing, \
-            ledgers or games use that port by default: clients find their peers and servers that way. Bots \
+            ledgers or games use that port by default, or if each host was tried on hardly more than a port of its own and \
+            none is of a service: clients find their peers and servers that way. Bots \
             of a peer-to-peer network share a port that nothing else uses, and most on their list are \
             gone. Over TCP it is low if a fifth of the hosts exchange data. From \
             outside the local networks it is medium for many ports of this host and low for a few, \
@@ -314,15 +315,15 @@ fn severity(scan: &Scan<'_>, members: Members<'_, '_>) -> Severity {
         // Every public address is probed on a few ports all day; who goes through many wants this host.
         return if is_vertical && scan.size == Size::Full { Severity::Medium } else { Severity::Low };
     }
+    if is_peer_to_peer(scan) {
+        return Severity::Low;
+    }
     if scan.size == Size::Small {
         // A handful of servers on one port may be down together; no program has that many ports of one host
         // in its configuration.
         let is_certain = |reply: Reply| reply.is_failure() && reply != Reply::Pending;
         let is_blind = is_vertical && scan.contacts.iter().all(|contact| is_certain(contact.reply));
         return if is_blind { Severity::Medium } else { Severity::Low };
-    }
-    if is_peer_to_peer(scan) {
-        return Severity::Low;
     }
     let stays_inside = members.iter().all(|socket| socket.direction == Some(Direction::Internal));
     let is_sweep = scan.contacts.len() >= SWEEP_CONTACTS && scan.failed_share() >= 0.8;
@@ -332,7 +333,11 @@ fn severity(scan: &Scan<'_>, members: Members<'_, '_>) -> Severity {
 /// Whether it may be a peer-to-peer network, whose peers are mostly gone: datagrams to one port that no service is
 /// registered for, or connections of which more answer than of a scan.
 fn is_peer_to_peer(scan: &Scan<'_>) -> bool {
-    let Kind::Horizontal(port) = scan.kind else { return false };
+    let port = match scan.kind {
+        Kind::Horizontal(port) => port,
+        Kind::Block => return is_swarm(scan),
+        Kind::Vertical(_) => return false,
+    };
     match scan.transport {
         Transport::Udp => {
             let is_shared = services::is_usual_port(Protocol::Udp, port)
@@ -346,6 +351,14 @@ fn is_peer_to_peer(scan: &Scan<'_>) -> bool {
         }
         Transport::Icmp => false,
     }
+}
+
+/// Whether each host was tried over UDP on hardly more than a port of its own, and none of the ports is that of a service:
+/// peers tell each other where they are. A scanner tries the same ports on every host, or those of services.
+fn is_swarm(scan: &Scan<'_>) -> bool {
+    let are_services = || scan.ports().iter().any(|port| services::name(Protocol::Udp, *port).is_some());
+    let (contacts, hosts) = (scan.contacts.len(), scan.hosts().len());
+    scan.transport == Transport::Udp && 2 * contacts <= 3 * hosts && !are_services()
 }
 
 fn attack(scan: &Scan<'_>, members: Members<'_, '_>) -> Vec<&'static str> {

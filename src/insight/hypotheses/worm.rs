@@ -14,7 +14,11 @@ pub(super) const WORM: Hypothesis = Hypothesis {
     needs: &[
         &[Sign::that(
             Signal::Scan,
-            |fact| !fact.is_inbound && fact.measured("hosts tried").is_some_and(|hosts| hosts >= 10.0),
+            // Of a low one, peers that are gone are as likely a reason.
+            |fact| {
+                let is_wide = fact.measured("hosts tried").is_some_and(|hosts| hosts >= 10.0);
+                is_wide && !fact.is_inbound && fact.finding.judgement.severity >= Severity::Medium
+            },
             "Horizontal scan:",
         )],
         &[

@@ -76,7 +76,7 @@ fn a_short_session_needs_more_evidence() {
         (found(Some("www.ct7ctrgb6cr7.com"), 443, 45.0), found(Some("example.org"), 443, 45.0)),
         (1, 0)
     );
-    assert_eq!((found(None, 4444, 31.0), found(None, 4444, 20.0)), (1, 0));
+    assert_eq!((found(None, 4444, 20.0), found(None, 4444, 8.0)), (1, 0));
 }
 
 #[test]
@@ -91,4 +91,27 @@ fn a_download_by_a_script_in_a_temporary_folder_is_no_session_and_a_shell_is() {
         capture.run::<C2Session>().findings.len()
     };
     assert_eq!((found(6_000, 84_000_000), found(60_000, 90_000)), (0, 1));
+}
+
+#[test]
+fn a_shell_of_seconds_counts_on_a_port_of_tools_and_not_on_any_other() {
+    let found = |port, seconds| {
+        let mut capture = Capture::new(300);
+        let conn = session("203.0.113.5", port).lasting(seconds).packets_sent(60).packets_received(60);
+        capture.add(conn.unowned());
+        capture.run::<C2Session>().findings.len()
+    };
+    assert_eq!((found(4444, 15.0), found(4444, 5.0)), (1, 0));
+    assert_eq!(found(40_123, 15.0), 0, "every exchange has that shape");
+}
+
+#[test]
+fn a_slow_download_over_http_is_no_session_and_a_stage_of_the_same_size_is_one() {
+    let found = |protocol| {
+        let mut capture = Capture::new(300);
+        let conn = Conn::to("198.51.100.1", 40_123).lasting(200.0).bytes(4_000, 960_000).speaking(protocol);
+        capture.add(conn);
+        capture.run::<C2Session>().findings.len()
+    };
+    assert_eq!((found("http"), found("unknown")), (0, 1));
 }

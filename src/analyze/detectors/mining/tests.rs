@@ -30,3 +30,13 @@ fn fat_short_and_ordinary_connections_are_not_mining() {
     capture.add(thin("203.0.113.7", 443));
     assert!(capture.run::<Mining>().findings.is_empty());
 }
+
+#[test]
+fn a_game_on_a_port_of_pools_talks_all_the_time() {
+    let found = |packets: u64| {
+        let mut capture = Capture::new(900);
+        capture.add(thin("203.0.113.5", 7_777).packets_sent(packets).packets_received(packets));
+        capture.run::<Mining>().findings.len()
+    };
+    assert_eq!((found(60), found(3_000)), (1, 0));
+}

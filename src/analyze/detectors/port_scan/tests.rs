@@ -368,3 +368,20 @@ fn from_outside_many_ports_of_this_host_are_medium_and_one_port_of_many_hosts_is
     assert_eq!(severity(|n| Conn::to("203.0.113.9", 50_000).local_port(1_000 + n)), Severity::Medium);
     assert_eq!(severity(|n| Conn::to("203.0.113.9", 50_000).on(&host(n)).local_port(2_222)), Severity::Low);
 }
+
+#[test]
+fn a_peer_that_tries_each_peer_on_its_own_port_is_low_and_services_of_every_host_are_not() {
+    let severity = |ports: &dyn Fn(u16) -> Vec<u16>| {
+        let mut capture = Capture::new(600);
+        for n in 0..60 {
+            for port in ports(n) {
+                let conn =
+                    Conn::to(&format!("203.0.113.{n}"), port).udp().packets_sent(1).packets_received(0);
+                capture.add(conn.bytes(40, 0).at(f64::from(n)));
+            }
+        }
+        findings(&capture).into_iter().map(|finding| finding.judgement.severity).max()
+    };
+    assert_eq!(severity(&|n| vec![40_000 + n % 6]), Some(Severity::Low));
+    assert!(severity(&|_| vec![53, 123, 161, 500, 5353, 389]) >= Some(Severity::Medium));
+}

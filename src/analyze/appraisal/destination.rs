@@ -165,7 +165,7 @@ fn of_name(members: Members<'_, '_>, surroundings: &Surroundings<'_>) -> Option<
 const WEB_PORTS: [u16; 9] = [80, 443, 8000, 8008, 8080, 8081, 8088, 8443, 8888];
 
 /// Whether clients expect a web server on a port.
-pub(super) fn is_web_port(port: u16) -> bool {
+pub fn is_web_port(port: u16) -> bool {
     WEB_PORTS.contains(&port)
 }
 
@@ -219,7 +219,10 @@ fn of_prevalence(
     if all < MIN_SOURCES || !surroundings.leaves_network(socket) {
         return None;
     }
-    if here * 2 >= all {
+    // All bots of a small network contact the server that they know by its address; what hosts share has a name.
+    let is_web = members.iter().all(|socket| is_web(&socket));
+    let is_by_address = surroundings.has_names() && is_web && !surroundings.is_named(addr);
+    if here * 2 >= all && !is_by_address {
         let says = format!("{here} of {all} sources in this capture contact {addr}");
         return Some(Factor::new("destination-common", -1.5, says));
     }
@@ -338,5 +341,18 @@ mod tests {
         assert_eq!(ids(&capture, "203.0.113.2"), ["destination-rare"]);
         assert!(ids(&capture, "203.0.113.3").is_empty(), "a program has servers of its own");
         assert_eq!(ids(&capture, "192.168.1.1"), ["destination-infrastructure"]);
+    }
+
+    #[test]
+    fn a_web_server_that_all_know_by_its_address_is_not_common() {
+        let mut capture = Capture::new(60);
+        for host in ["192.168.1.10", "192.168.1.11", "192.168.1.12", "192.168.1.13"] {
+            capture.add(Conn::to("203.0.113.1", 443).named("a.example.org").on(host).unowned());
+            capture.add(Conn::to("203.0.113.2", 443).named("b.example.org").on(host).unowned());
+            capture.add(Conn::to("203.0.113.3", 443).named("c.example.org").on(host).unowned());
+            capture.add(Conn::to("203.0.113.9", 8080).on(host).unowned());
+        }
+        assert_eq!(ids(&capture, "203.0.113.1"), ["destination-common"]);
+        assert_eq!(ids(&capture, "203.0.113.9"), ["name-missing"]);
     }
 }

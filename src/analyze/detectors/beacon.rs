@@ -138,7 +138,8 @@ impl Detector for Beacon {
             have less; the same interval day and night, for 20 hours or longer with at most one check-in \
             in ten missed, adds 0.5, because people's habits have pauses; a new TCP connection at least \
             every 10 s adds 1, and at least every 30 s 0.5, because a client that needs its server that \
-            often keeps the connection open; a list of addresses adds 0.5, and 1 if some of them never answer, \
+            often keeps the connection open; HTTP without encryption adds 0.5, if ten destinations or more are reached on \
+            port 443 and at most a fourth as many on port 80; a list of addresses adds 0.5, and 1 if some of them never answer, \
             because software that is maintained looks its servers up by name, but subtracts 1 if all of them answer and \
             the jitter is below 4 %, because a monitor checks its servers like that. Inbound connections subtract 1.5, because monitoring and \
             health checks are inbound. Connections that last until the next one begins subtract 2.5: \

@@ -560,3 +560,18 @@ fn servers_with_names_and_servers_inside_are_no_list() {
     let inside = rounds(9, 0, |addr| Conn::to(&addr.replace("203.0.113", "192.168.1"), 443).by("app", 1));
     assert!(inside.iter().all(|finding| !finding.judgement.title.contains("in turn")), "{inside:?}");
 }
+
+#[test]
+fn a_poll_in_clear_is_a_sign_where_everything_else_is_encrypted() {
+    let weight = |encrypted: u8, protocol| {
+        let mut capture = every_half_minute(&Conn::to("203.0.113.66", 80).by("agent", 7).speaking(protocol));
+        for n in 0..encrypted {
+            let conn = Conn::to(&format!("198.51.100.{n}"), 443).named("a.example").by("browser", 1);
+            capture.add(conn.speaking("tls").at(f64::from(n)));
+        }
+        let all = findings(&capture);
+        let finding = all.iter().find(|finding| finding.judgement.title.contains("203.0.113.66")).unwrap();
+        measured(finding, "weight of the evidence")
+    };
+    assert!((weight(12, "http") - weight(3, "http") - 0.5).abs() < 1e-9);
+}

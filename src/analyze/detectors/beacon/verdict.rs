@@ -33,6 +33,10 @@ const HASTY_S: f64 = 10.0;
 /// longer (RFC 9112, section 9.5).
 const BRISK_S: f64 = 30.0;
 
+/// Destinations on port 443 of known protocols from which on a capture shows that programs encrypt; a fourth of them may be on
+/// port 80.
+const MANY_ENCRYPTED: usize = 10;
+
 /// Addresses without a name with which a source keeps connections open, from which on they are of a program that has
 /// them built in; an implant has one open at a time.
 const MANY_KEPT_OPEN: usize = 4;
@@ -71,7 +75,7 @@ fn appraise(
 ) -> Appraisal {
     let mut appraisal = scene.appraise(members);
     let leaves = members.iter().any(|socket| scene.surroundings.leaves_network(&socket));
-    appraisal.extend(of_rhythm(candidate, leaves));
+    appraisal.extend(of_rhythm(candidate, members, leaves, scene));
     // A port of its own is no more suspicious over UDP: VPNs, calls and games choose theirs.
     let is_udp = candidate.series.pair.protocol == Protocol::Udp;
     let is_raised = appraisal.raising().any(|factor| !(is_udp && factor.id == "port-unusual"));
@@ -88,7 +92,12 @@ fn appraise(
     appraisal
 }
 
-fn of_rhythm(candidate: &Candidate<'_>, leaves: bool) -> Vec<Factor> {
+fn of_rhythm(
+    candidate: &Candidate<'_>,
+    members: Members<'_, '_>,
+    leaves: bool,
+    scene: &Scene<'_>,
+) -> Vec<Factor> {
     let mut factors = Vec::new();
     if candidate.series.pair.is_inbound {
         factors.push(Factor::new(
@@ -121,6 +130,7 @@ fn of_rhythm(candidate: &Candidate<'_>, leaves: bool) -> Vec<Factor> {
         factors.push(Factor::new("rhythm-day-and-night", 0.5, says));
     }
     factors.extend(lists::factor(candidate));
+    factors.extend(in_clear(members, scene));
     // Datagrams have no connection that could be kept open.
     if candidate.period_s < BRISK_S && candidate.series.pair.protocol == Protocol::Tcp {
         let weight = if candidate.period_s < HASTY_S { 1.0 } else { 0.5 };
@@ -131,6 +141,18 @@ fn of_rhythm(candidate: &Candidate<'_>, leaves: bool) -> Vec<Factor> {
         factors.push(Factor::new("rhythm-reconnects", weight, says));
     }
     factors
+}
+
+/// HTTP that is not encrypted, where nearly everything else is.
+fn in_clear(members: Members<'_, '_>, scene: &Scene<'_>) -> Option<Factor> {
+    let payloads = scene.surroundings.payloads();
+    let (encrypted, clear) = (payloads.recognised_on(443), payloads.recognised_on(80));
+    let is_http = members.iter().all(|socket| socket.app_protocol == Some("http"));
+    (is_http && encrypted >= MANY_ENCRYPTED && 4 * clear <= encrypted).then(|| {
+        let says =
+            format!("it polls over HTTP without encryption, while {encrypted} destinations in this capture are reached over TLS");
+        Factor::new("rhythm-in-clear", 0.5, says)
+    })
 }
 
 fn span_s(candidate: &Candidate<'_>) -> f64 {

@@ -8,6 +8,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ahash::AHashSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -39,7 +40,7 @@ pub struct Thresholds {
     /// Information per day in the names under one domain that makes a tunnel, in bytes; an eighth of it
     /// has half the weight.
     pub min_information_bytes: f64,
-    /// Mean length of the names, without the domain, that counts as long, in characters.
+    /// Length of names, without the domain, that counts as long, in characters.
     pub long_name_chars: f64,
     /// Fewest registered domains looked up within an hour that do not exist.
     pub min_dead_domains: u32,
@@ -80,8 +81,9 @@ impl Detector for Dns {
             `min_names` different names, the information is the number of characters times the entropy \
             per character. From `min_information_bytes` a day on it weighs 2 (the published bound on what \
             a client may leak to a domain unnoticed); from an eighth of that on it weighs 1 if the names \
-            average 16 characters or more. Names of `long_name_chars` characters or more before the \
-            domain add 1.5; identifiers of ordinary services (GUIDs, MD5 sums) have 36 or fewer. If half \
+            average 16 characters or more. Names that average `long_name_chars` characters or more before the \
+            domain, or `min_names` of that length among shorter ones (check-ins are short, and what they bring is long), \
+            add 1.5; identifiers of ordinary services (GUIDs, MD5 sums) have 36 or fewer. If half \
             of the queries are for record types that clients do not request on their own (anything but A, \
             AAAA, HTTPS, PTR, SRV and SOA), that adds 1. One query per second or more adds 0.5, long \
             answers 0.5, a generated domain 1.5. A known service subtracts 2.5, a domain that several \
@@ -144,17 +146,23 @@ impl Detector for Dns {
         let scene = Scene::of(context)?;
         let mut findings = names::findings(&scene, &queries, config);
         // What is known by its names needs no guess by size.
-        let known: BTreeSet<Option<String>> = findings.iter().map(actor).collect();
-        findings.extend(sizes::findings(&scene, config).into_iter().filter(|f| !known.contains(&actor(f))));
+        let known: BTreeSet<Way<'_>> = findings.iter().flat_map(|finding| ways(finding, &scene)).collect();
+        let is_known = |finding: &Finding| ways(finding, &scene).iter().any(|way| known.contains(way));
+        findings.extend(sizes::findings(&scene, config).into_iter().filter(|finding| !is_known(finding)));
         findings.extend(generated::findings(&scene, &queries, config));
         findings.sort_by(Finding::worst_first);
         Ok(Outcome::Ran(Output { findings, ..Output::default() }))
     }
 }
 
-fn actor(finding: &Finding) -> Option<String> {
-    let entities = &finding.judgement.entities;
-    entities.actor.clone().or_else(|| entities.local_addr.clone())
+/// Who asked, and which server.
+type Way<'a> = (Source<'a>, &'a str);
+
+/// The ways that the queries of a finding took.
+fn ways<'a>(finding: &Finding, scene: &Scene<'a>) -> Vec<Way<'a>> {
+    let ids: AHashSet<u64> = finding.evidence.connections.iter().copied().collect();
+    let sockets = scene.sockets.find(&ids);
+    sockets.values().filter_map(|socket| Some((Source::of(socket), socket.remote()?.0))).collect()
 }
 
 /// Ports on which a resolver is asked: DNS, over TLS, over HTTPS.

@@ -69,6 +69,8 @@ struct Names<'a> {
     different: usize,
     /// Mean number of characters before the domain.
     mean_chars: f64,
+    /// Names that are long by themselves.
+    long: usize,
     /// Information in them within a day, in bytes.
     information: f64,
     unusual_types: f64,
@@ -99,6 +101,7 @@ impl<'a> Names<'a> {
             domain,
             different: names.len(),
             mean_chars: chars as f64 / names.len() as f64,
+            long: names.iter().filter(|name| name.len() as f64 >= config.long_name_chars).count(),
             information: entropy_bits(&names) * chars as f64 / 8.0 / (span_s / DAY_S).max(1.0),
             unusual_types: unusual / all,
             answer_bytes: answered as f64 / all,
@@ -127,6 +130,16 @@ impl<'a> Names<'a> {
                 "dns-long-names",
                 1.5,
                 format!("its names average {:.0} characters before the domain", self.mean_chars),
+            ),
+            says(
+                self.mean_chars < config.long_name_chars && self.long >= config.min_names as usize,
+                "dns-long-names",
+                1.5,
+                format!(
+                    "{} of its names have {:.0} characters or more before the domain",
+                    words::number(self.long),
+                    config.long_name_chars
+                ),
             ),
             says(
                 self.unusual_types >= 0.5,

@@ -140,3 +140,37 @@ fn a_resolver_that_passes_questions_on_names_who_asked_it() {
     assert!(finding.judgement.explanation.contains("192.168.1.30 had connections"), "{finding:?}");
     assert_eq!(finding.evidence.connections_total, 2);
 }
+
+#[test]
+fn what_check_ins_bring_is_long_though_most_names_are_short() {
+    let severity = |long: usize| {
+        let output = asking(150, |n| {
+            let chars = if n < long { 60 } else { 12 };
+            Question::of(format!("{}.evil.example", coded(n, chars)))
+        });
+        output.findings.first().map(|finding| finding.judgement.severity)
+    };
+    assert_eq!(severity(30), Some(Severity::Medium));
+    assert!(severity(10) < Some(Severity::Medium));
+}
+
+#[test]
+fn a_tunnel_through_another_server_is_told_beside_one_that_is_known_by_its_names() {
+    let found = |server: &str| {
+        let mut capture = questions(60, 120, server);
+        capture.add(
+            Conn::to("192.168.1.1", 53)
+                .udp()
+                .by("app", 7)
+                .lasting(500.0)
+                .bytes(40, 100)
+                .packets_sent(1)
+                .at(-1.0),
+        );
+        for n in 0..60 {
+            capture.ask(Question::of(format!("{}.evil.example", coded(n, 60))).at(n as f64));
+        }
+        capture.run::<Dns>().findings.len()
+    };
+    assert_eq!((found("192.168.1.1"), found("198.51.100.9")), (1, 2));
+}

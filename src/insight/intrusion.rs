@@ -62,12 +62,11 @@ fn one_per_subject(cases: Vec<Case<'_>>) -> Vec<Case<'_>> {
             let has_key = known.key == case.key && known.hypothesis.joins == case.hypothesis.joins;
             has_key || known.shares_facts_with(&case)
         };
-        match of_actor.iter().copied().find(|at| is_same(&subjects[*at])) {
-            Some(at) => add(&mut subjects[at], case),
-            None => {
-                of_actor.push(subjects.len());
-                subjects.push(case);
-            }
+        if let Some(at) = of_actor.iter().copied().find(|at| is_same(&subjects[*at])) {
+            add(&mut subjects[at], case);
+        } else {
+            of_actor.push(subjects.len());
+            subjects.push(case);
         }
     }
     subjects

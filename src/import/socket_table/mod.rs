@@ -10,6 +10,7 @@
 mod event;
 mod fields;
 mod notation;
+mod objects;
 mod socket;
 #[cfg(test)]
 mod tests;

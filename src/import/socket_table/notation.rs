@@ -1,14 +1,9 @@
-//! Records out of whatever notation a table has: JSON, columns between delimiters, `Name : value` lists and
-//! aligned columns of PowerShell, and the aligned columns of a few tools.
-
-use serde_json::{Map, Value};
+//! Records out of whatever notation a table has: JSON ([`super::objects`]), columns between delimiters, `Name : value`
+//! lists and aligned columns of PowerShell, and the aligned columns of a few tools.
 
 use super::fields::{Fields, plain_name};
-use super::is_record;
+use super::{is_record, objects};
 use crate::import::ss::state;
-
-/// Deeper than this no tool nests its lists of sockets.
-const MOST_DEPTH: u32 = 8;
 
 /// A record in quotes goes on over at most so many bytes.
 const MOST_QUOTED_BYTES: usize = 256 * 1024;
@@ -17,9 +12,6 @@ const MOST_QUOTED_BYTES: usize = 256 * 1024;
 const MOST_COLUMNS: usize = 300;
 
 const DELIMITERS: &[char] = &[',', ';', '\t', '|'];
-
-/// What is said around records and holds for each of them.
-const AROUND: &[&str] = &["unixtime", "hostidentifier", "action", "fqdn", "clientid", "pscomputername"];
 
 /// Columns of tcpvcon and `TCPView`, which print no heading.
 const TCPVCON: &[&str] = &["protocol", "process", "pid", "state", "localaddress", "remoteaddress"];
@@ -79,7 +71,7 @@ impl Notation {
             return self.take_delimited(&joined, found);
         }
         if line.trim_start().starts_with('{') {
-            return of_json(line, found);
+            return objects::collect(line, found);
         }
         if is_underline(line) {
             self.end(found);
@@ -354,81 +346,4 @@ fn netscan(line: &str) -> Option<Fields> {
     let word = |words: &[&str], at: usize| words.get(at).copied().unwrap_or_default().to_owned();
     let (state, pid, owner) = (word(state, 0), word(rest, 0), word(rest, 1));
     Some(named(&names, &[offset, protocol, local, remote, &state, &pid, &owner]))
-}
-
-/// The sockets that an object tells of, wherever in it they are.
-fn of_json(line: &str, found: &mut Vec<Parsed>) {
-    let Ok(value) = serde_json::from_str::<Value>(line) else { return found.push(Parsed::Unreadable) };
-    let before = found.len();
-    collect(&value, &[], 0, found);
-    if found.len() == before {
-        found.push(Parsed::Other);
-    }
-}
-
-fn collect(value: &Value, around: &[(String, String)], depth: u32, found: &mut Vec<Parsed>) {
-    match value {
-        Value::Array(items) if depth < MOST_DEPTH => {
-            for item in items {
-                collect(item, around, depth + 1, found);
-            }
-        }
-        Value::Object(object) => {
-            let mut fields = Fields::default();
-            flatten("", object, &mut fields, 0);
-            if is_record(&fields) {
-                for (name, value) in around {
-                    if !fields.has(name) {
-                        fields.put(name, value);
-                    }
-                }
-                found.push(Parsed::Record(fields));
-            } else if depth < MOST_DEPTH {
-                let mut around = around.to_vec();
-                around.extend(
-                    AROUND
-                        .iter()
-                        .filter_map(|name| Some(((*name).to_owned(), fields.get(&[name])?.to_owned()))),
-                );
-                for inner in object.values() {
-                    collect(inner, &around, depth + 1, found);
-                }
-            }
-        }
-        _ => {}
-    }
-}
-
-/// The values of an object by their names; those of an object within by both (`Laddr.IP`).
-fn flatten(prefix: &str, object: &Map<String, Value>, fields: &mut Fields, depth: u32) {
-    for (name, value) in object {
-        let name = format!("{prefix}{name}");
-        match value {
-            Value::Null => fields.put(&name, ""),
-            Value::Bool(flag) => fields.put(&name, if *flag { "true" } else { "false" }),
-            Value::Number(number) => fields.put(&name, &number.to_string()),
-            Value::String(text) => fields.put(&name, text),
-            // psutil's `laddr`.
-            Value::Array(items) => {
-                if let [Value::String(addr), Value::Number(port)] = items.as_slice() {
-                    fields.put(&format!("{name}ip"), addr);
-                    fields.put(&format!("{name}port"), &port.to_string());
-                } else if items.is_empty() {
-                    fields.put(&name, "");
-                }
-            }
-            Value::Object(inner) if name == "opts" => of_jc(inner, fields),
-            Value::Object(inner) if depth < 2 => flatten(&name, inner, fields, depth + 1),
-            Value::Object(_) => {}
-        }
-    }
-}
-
-/// The first process of a socket of `ss`, as `jc` has it: `{"process_id": {"812": {"user": "sshd"}}}`.
-fn of_jc(options: &Map<String, Value>, fields: &mut Fields) {
-    let processes = options.get("process_id").and_then(Value::as_object);
-    if let Some((pid, process)) = processes.and_then(|processes| processes.iter().next()) {
-        fields.put("pid", pid);
-        fields.put("process", process.get("user").and_then(Value::as_str).unwrap_or_default());
-    }
 }

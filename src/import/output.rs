@@ -146,7 +146,7 @@ impl<'a> Output<'a> {
     /// [`crate::Error::Io`] if the disk does not take it.
     pub fn push(&mut self, row: Row) -> Result<()> {
         self.extend_span(row.ts_us);
-        self.sorter.push(row, None)
+        self.sorter.push(&row, None)
     }
 
     /// Adds a row of a file that needs no sorting: rows of one socket come in the order of time,
@@ -257,7 +257,7 @@ impl Output<'_> {
         for row in connection.rows() {
             self.extend_span(row.ts_us);
             let owner_source = owner.map(|_| OwnerSource::Import);
-            self.sorter.push(Row { owner: owner.cloned(), owner_source, ..row }, Some(key))?;
+            self.sorter.push(&Row { owner: owner.cloned(), owner_source, ..row }, Some(&key))?;
         }
         Ok(())
     }

@@ -8,6 +8,7 @@ mod null_model;
 mod pairs;
 mod rita;
 mod talks;
+mod tested;
 #[cfg(test)]
 mod tests;
 mod verdict;
@@ -18,9 +19,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use self::candidate::Candidate;
-use self::null_model::Asked;
 use self::pairs::{Known, Series};
 use self::talks::Talks;
+use self::tested::Tested;
 use crate::Result;
 use crate::analyze::scene::Scene;
 use crate::analyze::words;
@@ -191,12 +192,13 @@ impl Detector for Beacon {
             return Ok(skipped);
         }
         let timing = Timing::new(context.tables);
-        let mut candidates = Vec::new();
+        let mut tested = Tested::default();
         let talks = Talks::new(&scene, context.tables);
         for window_us in &timing.windows_us {
-            candidates.extend(in_window(&scene, &talks, *window_us, &timing, config));
+            let candidates = in_window(&scene, &talks, *window_us, &timing, config);
+            tested.add(candidates, context.seed, |c| is_regular_enough(c, &timing, config));
         }
-        test(&mut candidates, context.seed, &timing, config);
+        let candidates = tested.finish(context.seed, config.max_q);
         let found = found(&candidates, &timing, config);
         let crowds = lists::crowds(&found, &candidates);
         let tested = joined(candidates, &found, sockets);
@@ -342,18 +344,6 @@ fn windows(first: i64, last: i64) -> Vec<(i64, i64)> {
         }));
     }
     windows
-}
-
-fn test(candidates: &mut [Candidate<'_>], seed: u64, timing: &Timing, config: &Thresholds) {
-    let asked: Vec<_> = candidates
-        .iter()
-        .map(|c| Asked { arrivals: &c.arrivals, matters: is_regular_enough(c, timing, config) })
-        .collect();
-    let p_values = null_model::p_values(&asked, seed, config.max_q);
-    let q_values = null_model::q_values(&p_values);
-    for ((candidate, p_value), q_value) in candidates.iter_mut().zip(p_values).zip(q_values) {
-        (candidate.p_value, candidate.q_value) = (p_value, q_value);
-    }
 }
 
 /// Whether a candidate meets every threshold but that of chance.

@@ -60,6 +60,39 @@ pub(super) fn p_value(pair: &Arrivals, limit: f64) -> Option<f64> {
     Some(rounded_up(shares.iter().sum())).filter(|bound| *bound <= limit)
 }
 
+/// Spread, in periods of all gaps together, below which no gap can be that of a missed check-in.
+const LEAST_MISSED: f64 = 0.25;
+
+/// What is less likely than this happens on no machine.
+const IMPOSSIBLE: f64 = 1e-12;
+
+/// Whether a clock is so exact that none of some random choices would be as regular.
+pub(super) fn is_out_of_reach(pair: &Arrivals, choices: u64) -> bool {
+    p_value_of_clock(&Cut::of(pair)).is_some_and(|p_value| choices as f64 * p_value < IMPOSSIBLE)
+}
+
+/// No less than the p-value of gaps none of which is long enough for a missed check-in; none for others.
+///
+/// They deviate from their median by few steps in all, and the ways to share those out are counted: for a median, and for
+/// every gap but the last, which the others leave, how many steps up or down.
+fn p_value_of_clock(cut: &Cut) -> Option<f64> {
+    let gaps = cut.gaps as f64;
+    let spread = cut.spread * gaps;
+    if spread >= LEAST_MISSED {
+        return None;
+    }
+    let steps = (spread * cut.length as f64 / (gaps - spread)).floor();
+    // How many gaps deviate, which, in which direction, and by how much each.
+    let (mut ways, mut of_number) = (1.0, 1.0);
+    for number in (1..cut.gaps).take(steps as usize) {
+        let number = number as f64;
+        of_number *= 2.0 * (gaps - number) / number * (steps - number + 1.0) / number;
+        ways += of_number;
+    }
+    let medians = 2.0 * steps / gaps + 1.0;
+    Some(ways * medians * (-cut.ln_all_ways()).exp())
+}
+
 /// A stretch of time that is cut into gaps as regular as those of a pair.
 struct Cut {
     /// Steps in all.
@@ -197,6 +230,31 @@ mod tests {
             }
         }
         assert!(bounded > 10, "{bounded}");
+    }
+
+    #[test]
+    fn no_clock_is_rarer_than_the_ways_to_deviate_as_little() {
+        let mut counted = 0;
+        for (length, gaps) in [(30, 4), (40, 5), (18, 6), (20, 7), (36, 3)] {
+            let all: Vec<Arrivals> = all_cuts(length, gaps).into_iter().map(by_seconds).collect();
+            for cut in &all {
+                let Some(bound) = p_value_of_clock(&Cut::of(cut)) else { continue };
+                let as_regular = all.iter().filter(|other| other.spread() <= cut.spread() + 1e-12).count();
+                let exact = as_regular as f64 / all.len() as f64;
+                let rounded = bound * (1.0 + 1e-9);
+                assert!(rounded >= exact, "{length} in {gaps}: {bound} is less than {exact}");
+                counted += 1;
+            }
+        }
+        assert!(counted > 10, "{counted}");
+    }
+
+    #[test]
+    fn only_an_exact_clock_is_out_of_reach() {
+        let every = |noise: fn(i64) -> i64| by_seconds((0..28).map(|n| n * 30 + noise(n)));
+        assert!(is_out_of_reach(&every(|_| 0), 200) && is_out_of_reach(&every(|n| i64::from(n == 7)), 200));
+        assert!(!is_out_of_reach(&every(|n| n * n % 13), 200));
+        assert!(!is_out_of_reach(&by_seconds((0..5).map(|n| n * 3)), 200), "chance does that");
     }
 
     #[test]

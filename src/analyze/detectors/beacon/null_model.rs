@@ -34,31 +34,36 @@ const LAST_ROUND: u64 = 1_000_000;
 /// A pair whose p-value is asked for.
 pub(super) struct Asked<'a> {
     pub(super) arrivals: &'a Arrivals,
-    /// Whether something hangs on it: what fails another threshold counts as a pair, and gets no more than
-    /// the first round.
-    pub(super) matters: bool,
+    /// Its number among all pairs, from which its choices follow.
+    pub(super) number: usize,
 }
 
-/// The p-value of every pair, precise enough to control the false discovery rate at `max_q`.
+/// The p-values of pairs on which nothing hangs, because they miss another threshold: no more than the first round.
+pub(super) fn coarse_p_values(pairs: &[Asked<'_>], seed: u64) -> Vec<f64> {
+    parallel::map(pairs, |pair| {
+        if bound::is_out_of_reach(pair.arrivals, FIRST_ROUND) {
+            return p_value_of(0, FIRST_ROUND);
+        }
+        Trial::new(pair, seed).to(FIRST_ROUND).p_value()
+    })
+}
+
+/// The p-values of some of `of_all` pairs, precise enough to control the false discovery rate of all at `max_q`.
 ///
 /// First come bounds: what they put below `max_q` whatever the other pairs are is settled. Then rounds
-/// with more and more choices, each only for the pairs that matter and that the one before left open:
+/// with more and more choices, each only for the pairs that the one before left open:
 /// with `n` pairs of which `k` are periodic, a little over `n / (k max_q)` resolve them.
-pub(super) fn p_values(pairs: &[Asked<'_>], seed: u64, max_q: f64) -> Vec<f64> {
-    let sure = (max_q / pairs.len() as f64).min(1.0 / PRECISE as f64);
-    let all: Vec<usize> = (0..pairs.len()).collect();
+pub(super) fn p_values(pairs: &[Asked<'_>], of_all: usize, seed: u64, max_q: f64) -> Vec<f64> {
+    let sure = (max_q / of_all as f64).min(1.0 / PRECISE as f64);
     let mut replicates = FIRST_ROUND;
-    let mut trials = parallel::map(&all, |pair| {
-        let trial = Trial::new(pairs[*pair].arrivals, seed, *pair as u64);
-        if pairs[*pair].matters { trial.bounded(sure).to(replicates) } else { trial.to(replicates).ended() }
-    });
+    let mut trials = parallel::map(pairs, |pair| Trial::new(pair, seed).bounded(sure).to(replicates));
     let bounded = trials.iter().filter(|trial| trial.bound.is_some()).count();
     loop {
-        let is_open = |pair: &usize| pairs[*pair].matters && !trials[*pair].is_settled();
-        let open: Vec<usize> = all.iter().copied().filter(is_open).collect();
+        let is_open = |pair: &usize| !trials[*pair].is_settled();
+        let open: Vec<usize> = (0..trials.len()).filter(is_open).collect();
         // Of the open pairs, some are only lucky so far: those that chance has never matched count.
         let unmatched = open.iter().filter(|pair| trials[**pair].as_regular == 0).count();
-        let needed = replicates_for(bounded + unmatched, open.len(), pairs.len(), max_q);
+        let needed = replicates_for(bounded + unmatched, open.len(), of_all, max_q);
         if open.is_empty() || needed <= replicates {
             return trials.iter().map(Trial::p_value).collect();
         }
@@ -92,10 +97,11 @@ struct Trial<'a> {
 }
 
 impl<'a> Trial<'a> {
-    fn new(pair: &'a Arrivals, seed: u64, stream: u64) -> Self {
+    fn new(asked: &Asked<'a>, seed: u64) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        rng.set_stream(stream);
+        rng.set_stream(asked.number as u64);
         let rng = Some(Box::new(rng));
+        let pair = asked.arrivals;
         Self { pair, rng, observed: pair.spread() + 1e-12, done: 0, as_regular: 0, bound: None }
     }
 
@@ -115,11 +121,6 @@ impl<'a> Trial<'a> {
         if self.is_settled() { self } else { Self { rng: Some(rng), ..self } }
     }
 
-    /// It gets no more choices.
-    fn ended(self) -> Self {
-        Self { rng: None, ..self }
-    }
-
     /// Whether more choices would not change what is made of it.
     fn is_settled(&self) -> bool {
         self.bound.is_some() || self.as_regular >= ENOUGH
@@ -133,9 +134,14 @@ impl<'a> Trial<'a> {
         } else if self.is_settled() {
             self.as_regular as f64 / self.done as f64
         } else {
-            (self.as_regular + 1) as f64 / (self.done + 1) as f64
+            p_value_of(self.as_regular, self.done)
         }
     }
+}
+
+/// The p-value where some of a given number of choices are as regular.
+fn p_value_of(as_regular: u64, choices: u64) -> f64 {
+    (as_regular + 1) as f64 / (choices + 1) as f64
 }
 
 /// Random choices of steps between a first and a last one.
@@ -262,10 +268,25 @@ mod tests {
         }
     }
 
+    fn asked(pairs: &[Arrivals]) -> Vec<Asked<'_>> {
+        pairs.iter().enumerate().map(|(number, arrivals)| Asked { arrivals, number }).collect()
+    }
+
     /// The p-values of pairs of which each matters.
     fn p_values_of(pairs: &[Arrivals], seed: u64) -> Vec<f64> {
-        let asked: Vec<_> = pairs.iter().map(|arrivals| Asked { arrivals, matters: true }).collect();
-        p_values(&asked, seed, 0.01)
+        p_values(&asked(pairs), pairs.len(), seed, 0.01)
+    }
+
+    #[test]
+    fn a_clock_has_the_coarse_p_value_of_its_choices_without_them() {
+        let clocks: Vec<Arrivals> =
+            (6..40).map(|gap| by_seconds((0..28).map(|n| n * gap + n / 27))).collect();
+        let drawn = asked(&clocks)
+            .iter()
+            .map(|pair| Trial::new(pair, 1).to(FIRST_ROUND).p_value())
+            .collect::<Vec<_>>();
+        assert!(clocks.iter().all(|clock| bound::is_out_of_reach(clock, FIRST_ROUND)));
+        assert_eq!(coarse_p_values(&asked(&clocks), 1), drawn);
     }
 
     #[test]
@@ -343,8 +364,9 @@ mod tests {
     fn rounds_go_on_where_the_one_before_ended() {
         let mut rng = ChaCha8Rng::seed_from_u64(9);
         for pair in (0..20).filter_map(|_| poisson(&mut rng, 0.1, 300.0)) {
-            let at_once = Trial::new(&pair, 1, 7).to(500);
-            let in_rounds = Trial::new(&pair, 1, 7).to(1).to(40).to(500);
+            let asked = Asked { arrivals: &pair, number: 7 };
+            let at_once = Trial::new(&asked, 1).to(500);
+            let in_rounds = Trial::new(&asked, 1).to(1).to(40).to(500);
             assert_eq!((at_once.done, at_once.as_regular), (in_rounds.done, in_rounds.as_regular));
         }
     }

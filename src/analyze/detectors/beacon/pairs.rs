@@ -111,7 +111,7 @@ pub(super) struct Series<'a> {
 }
 
 /// What the starts of a series are, and how they are known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Known {
     /// Events tell when the connections began.
     ByEvents,

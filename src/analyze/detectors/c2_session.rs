@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::Result;
 use crate::analyze::appraisal::{Appraisal, Factor, destination};
 use crate::analyze::peers::{Peer, Side};
-use crate::analyze::scene::{self, ByPeer, Scene};
+use crate::analyze::scene::{self, Scene};
 use crate::analyze::services::is_usual_port;
 use crate::analyze::{services, words};
 use crate::capture::Protocol;
@@ -21,7 +21,7 @@ use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severit
 use crate::model::members::Members;
 use crate::model::peers::PeerId;
 use crate::model::section::Section;
-use crate::model::sockets::{Socket, Sockets, Source};
+use crate::model::sockets::{Socket, Source};
 
 /// Sessions under remote control.
 #[derive(Debug)]
@@ -139,24 +139,38 @@ fn findings(scene: &Scene<'_>, config: &Thresholds) -> Vec<Finding> {
     let is_ftp_data = |peer: &Peer<'_>| {
         !is_usual_port(peer.protocol, peer.port) && ftp_servers.contains(&(peer.source, peer.remote_addr))
     };
-    let sessions: Vec<ByPeer<'_>> = scene
+    let sessions = scene
         .by_peer(|peer, _| is_client(peer), leaves)
-        .filter(|(peer, rows)| is_session(scene.sockets.members(rows), config) && !is_ftp_data(peer))
-        .collect();
-    let crowds = crowds(&sessions, &scene.sockets);
-    let mut findings = Vec::new();
-    for (peer, rows) in &sessions {
-        let members = scene.sockets.members(rows);
+        .filter(|(peer, rows)| is_session(scene.sockets.members(rows), config) && !is_ftp_data(peer));
+    let mut crowds = Crowds::new();
+    let mut suspicious = Vec::new();
+    for (peer, rows) in sessions {
+        let members = scene.sockets.members(&rows);
+        if let Some(likeness) = Likeness::of(&peer, members) {
+            *crowds.entry((peer.source, likeness)).or_default() += 1;
+        }
         let mut appraisal = scene.appraise(members);
         let longest = longest_s(members, config);
-        appraisal.extend(shape(peer, members, config).filter(|_| longest >= config.min_duration_s / 2.0));
-        appraisal.extend(like_others(peer, members, &crowds, config));
+        appraisal.extend(shape(&peer, members, config).filter(|_| longest >= config.min_duration_s / 2.0));
         appraisal.extend(bulk(members, longest));
-        if appraisal.severity(weight(longest, config)) >= Severity::Medium {
-            findings.push(finding(peer, members, &appraisal, config));
+        // That others are like it only lowers it.
+        if is_reported(&appraisal, members, config) {
+            suspicious.push((peer, rows, appraisal));
+        }
+    }
+    let mut findings = Vec::new();
+    for (peer, rows, mut appraisal) in suspicious {
+        let members = scene.sockets.members(&rows);
+        appraisal.extend(like_others(&peer, members, &crowds, config));
+        if is_reported(&appraisal, members, config) {
+            findings.push(finding(&peer, members, &appraisal, config));
         }
     }
     findings
+}
+
+fn is_reported(appraisal: &Appraisal, members: Members<'_, '_>, config: &Thresholds) -> bool {
+    appraisal.severity(weight(longest_s(members, config), config)) >= Severity::Medium
 }
 
 fn is_session(members: Members<'_, '_>, config: &Thresholds) -> bool {
@@ -209,16 +223,6 @@ impl Likeness {
 
 /// Number of destinations with sessions that are alike, by source.
 type Crowds<'a> = BTreeMap<(Source<'a>, Likeness), usize>;
-
-fn crowds<'a>(sessions: &[ByPeer<'a>], sockets: &Sockets<'a>) -> Crowds<'a> {
-    let mut crowds = Crowds::new();
-    for (peer, rows) in sessions {
-        if let Some(likeness) = Likeness::of(peer, sockets.members(rows)) {
-            *crowds.entry((peer.source, likeness)).or_default() += 1;
-        }
-    }
-    crowds
-}
 
 fn like_others<'a>(
     peer: &Peer<'a>,

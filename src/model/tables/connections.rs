@@ -152,8 +152,9 @@ impl<'a> SocketColumns<'a> {
     }
 }
 
-/// Records that become rows together, before they are let go.
-const PIECE: usize = 1 << 13;
+/// Records that become rows together, before they are let go: so many that most columns of a piece are large enough for
+/// the allocator to give their memory back at once, when the table is made of the pieces.
+const PIECE: usize = 1 << 15;
 
 /// See [`super::Tables::connections`].
 ///

@@ -7,7 +7,7 @@ mod shared;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Read, Seek as _, SeekFrom, Write as _};
+use std::io::{self, BufReader, Read, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 use self::shared::{Keys, Shared};
@@ -21,6 +21,9 @@ const RUN_BYTES: usize = 64 * 1024 * 1024;
 
 /// Rows that are read back at once, of each run; they share their texts.
 const CHUNK_ROWS: usize = 4096;
+
+/// Before a chunk: how many bytes its rows have, and what they share.
+const HEAD_BYTES: usize = 16;
 
 /// Collects rows and gives them back by time; those of one moment in the order in which they came.
 pub(super) struct Sorter {
@@ -87,17 +90,20 @@ impl Sorter {
     }
 
     fn write_run(&self) -> io::Result<BufReader<File>> {
-        let mut file = BufWriter::with_capacity(1024 * 1024, tempfile::tempfile_in(&self.folder)?);
-        let mut rows = Vec::new();
+        let mut file = tempfile::tempfile_in(&self.folder)?;
+        let mut bytes = Vec::new();
         for places in self.rows.places.chunks(CHUNK_ROWS) {
-            rows.clear();
-            let shared = self.rows.put_chunk(places, &mut rows).to_bytes()?;
-            for bytes in [&shared, &rows] {
-                file.write_all(&(bytes.len() as u64).to_le_bytes())?;
-                file.write_all(bytes)?;
+            bytes.clear();
+            bytes.extend_from_slice(&[0; HEAD_BYTES]);
+            let shared = self.rows.put_chunk(places, &mut bytes);
+            let of_rows = bytes.len() - HEAD_BYTES;
+            let shared = shared.to_bytes()?;
+            bytes.extend_from_slice(&shared);
+            for (at, length) in [of_rows, shared.len()].into_iter().enumerate() {
+                bytes[8 * at..][..8].copy_from_slice(&(length as u64).to_le_bytes());
             }
+            file.write_all(&bytes)?;
         }
-        let mut file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
         file.seek(SeekFrom::Start(0))?;
         Ok(BufReader::new(file))
     }
@@ -206,12 +212,15 @@ impl Run {
                 self.shared = rows.put_chunk(places, &mut self.chunk);
                 *from += places.len();
             }
-            Rest::File(file) => match read_bytes(file, &mut self.chunk) {
+            Rest::File(file) => match read_lengths(file) {
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => self.rest = Rest::None,
-                result => {
-                    result?;
-                    self.shared = Shared::of_bytes(&self.chunk)?;
-                    read_bytes(file, &mut self.chunk)?;
+                lengths => {
+                    let [of_rows, of_shared] = lengths?;
+                    self.chunk.resize(of_rows, 0);
+                    file.read_exact(&mut self.chunk)?;
+                    let mut shared = vec![0; of_shared];
+                    file.read_exact(&mut shared)?;
+                    self.shared = Shared::of_bytes(&shared)?;
                 }
             },
         }
@@ -219,13 +228,10 @@ impl Run {
     }
 }
 
-/// Reads as many bytes as the eight before them say.
-fn read_bytes(file: &mut impl Read, bytes: &mut Vec<u8>) -> io::Result<()> {
-    let mut length = [0; 8];
-    file.read_exact(&mut length)?;
-    bytes.clear();
-    bytes.resize(u64::from_le_bytes(length) as usize, 0);
-    file.read_exact(bytes)
+fn read_lengths(file: &mut impl Read) -> io::Result<[usize; 2]> {
+    let mut head = [[0; 8]; 2];
+    file.read_exact(head.as_flattened_mut())?;
+    Ok(head.map(|bytes| u64::from_le_bytes(bytes) as usize))
 }
 
 #[cfg(test)]

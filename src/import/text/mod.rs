@@ -86,10 +86,11 @@ impl<R: Read> PlainText<R> {
             read => read?,
         };
         self.is_over = read == 0;
-        self.ready.extend_from_slice(&self.chunk[..read]);
-        for transform in &mut self.transforms {
+        // There is always one, of the encoding.
+        for (at, transform) in self.transforms.iter_mut().enumerate() {
+            let bytes = if at == 0 { &self.chunk[..read] } else { &self.ready };
             self.spare.clear();
-            transform.feed(&self.ready, &mut self.spare);
+            transform.feed(bytes, &mut self.spare);
             if self.is_over {
                 transform.end(&mut self.spare);
             }

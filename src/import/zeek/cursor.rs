@@ -95,17 +95,17 @@ impl<'a> Cursor<'a> {
         let from = self.at;
         let mut is_escaped = false;
         loop {
-            match self.peek()? {
-                b'"' => {
-                    self.at += 1;
-                    return Some((from, self.at - 1, is_escaped));
-                }
+            let rest = self.bytes.get(self.at..)?;
+            let stops = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
+            let stop = rest.iter().position(stops)?;
+            self.at += stop + 1;
+            match rest[stop] {
+                b'"' => return Some((from, self.at - 1, is_escaped)),
                 b'\\' => {
                     is_escaped = true;
-                    self.at += 2;
+                    self.at += 1;
                 }
-                0..0x20 => return None,
-                _ => self.at += 1,
+                _ => return None,
             }
         }
     }

@@ -24,6 +24,8 @@ enum Place {
 pub(super) struct Scanner {
     text: Vec<u8>,
     places: [Place; FIELDS],
+    /// The fields that the line has, in its order.
+    found: Vec<Field>,
     /// The names of the last line in their order: the next line has most likely the same.
     names: Vec<Name>,
 }
@@ -49,13 +51,14 @@ const MOST_NAMES: usize = 64;
 
 impl Scanner {
     pub(super) fn new() -> Self {
-        Self { text: Vec::new(), places: [Place::Unset; FIELDS], names: Vec::new() }
+        Self { text: Vec::new(), places: [Place::Unset; FIELDS], found: Vec::new(), names: Vec::new() }
     }
 
     /// Scans a line that is an object and nothing else; false if it is none.
     pub(super) fn scan(&mut self, line: &[u8]) -> bool {
         self.text.clear();
         self.places = [Place::Unset; FIELDS];
+        self.found.clear();
         let mut cursor = Cursor { bytes: line, at: 0 };
         cursor.skip_space();
         // A line has at most a megabyte, so that a place in it fits into 32 bits.
@@ -67,8 +70,8 @@ impl Scanner {
     /// The fields that were found in the line that was scanned last.
     pub(super) fn record<'a>(&'a self, line: &'a [u8]) -> Record<'a> {
         let mut record = Record::EMPTY;
-        for ((field, _), place) in Field::ALL.iter().zip(&self.places) {
-            let value = match *place {
+        for field in &self.found {
+            let value = match self.places[*field as usize] {
                 Place::Unset => continue,
                 Place::Line(from, to) => line.get(from as usize..to as usize),
                 Place::Text(from, to) => self.text.get(from as usize..to as usize),
@@ -166,6 +169,7 @@ impl Scanner {
             }
         };
         self.places[field as usize] = place;
+        self.found.push(field);
         Some(())
     }
 

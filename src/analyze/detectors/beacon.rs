@@ -3,6 +3,7 @@
 mod arrivals;
 mod bound;
 mod candidate;
+mod few;
 mod lists;
 mod null_model;
 mod pairs;

@@ -122,14 +122,25 @@ fn spread(gaps: &mut [u32]) -> f64 {
         / whole(gaps, twice_median)
 }
 
-/// Whether the spread of gaps is at most `limit`; for chance, a few gaps mostly show that it is not.
+/// Whether the spread of gaps is at most `limit`.
 pub(super) fn is_spread_at_most(gaps: &mut [u32], limit: f64) -> bool {
     let twice_median = twice_median(gaps);
+    is_spread_around_at_most(gaps, twice_median, limit)
+}
+
+/// The same for gaps in ascending order.
+pub(super) fn is_spread_of_sorted_at_most(gaps: &[u32], limit: f64) -> bool {
+    let (lower, upper) = (gaps[(gaps.len() - 1) / 2], gaps[gaps.len() / 2]);
+    is_spread_around_at_most(gaps, u64::from(lower) + u64::from(upper), limit)
+}
+
+/// For chance, a few gaps mostly show that the spread is larger.
+fn is_spread_around_at_most(gaps: &[u32], twice_median: u64, limit: f64) -> bool {
     let whole = whole(gaps, twice_median);
     // Rounded up, so that only what is surely above is given up.
     let surely_above = limit * whole * (1.0 + 1e-9);
     let mut sum = 0;
-    for gap in &*gaps {
+    for gap in gaps {
         sum += deviation(2 * u64::from(*gap), twice_median);
         if sum as f64 > surely_above {
             return false;

@@ -31,9 +31,6 @@ pub(super) struct Candidate<'a> {
     pub(super) q_value: f64,
 }
 
-/// What a pair of a window has in common with the same pair of another one.
-pub(super) type Key<'a> = (Pair<'a>, Known, Option<u64>, bool);
-
 impl<'a> Candidate<'a> {
     /// Measures a pair; none if it has too few distinct starts.
     pub(super) fn of(
@@ -99,7 +96,7 @@ impl<'a> Candidate<'a> {
     }
 
     /// What makes two candidates the same pair in two windows.
-    pub(super) fn key(&self) -> Key<'a> {
+    pub(super) fn key(&self) -> (Pair<'a>, Known, Option<u64>, bool) {
         (self.series.pair, self.series.known, self.series.sent, self.series.is_by_check_in)
     }
 

@@ -14,7 +14,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::arrivals::{Arrivals, is_spread_at_most};
-use super::bound;
+use super::{bound, few};
 use crate::parallel;
 
 /// Choices as regular as the observation after which a pair is given up.
@@ -175,11 +175,19 @@ impl Null {
 
     /// Whether the spread of one random choice is at most the one observed.
     fn is_as_regular(&mut self, observed: f64, rng: &mut ChaCha8Rng) -> bool {
+        let is_few = self.are_starts_drawn && self.drawn < few::FEW && self.length < few::MOST_STEPS;
+        if !is_few {
+            return self.is_as_regular_by_marks(observed, rng);
+        }
+        let inner = self.length - 1;
+        few::is_as_regular(self.drawn, (self.length, self.left_out), observed, || any_step(inner, rng))
+    }
+
+    fn is_as_regular_by_marks(&mut self, observed: f64, rng: &mut ChaCha8Rng) -> bool {
         self.marks.fill(if self.are_starts_drawn { 0 } else { u64::MAX });
         let mut left = self.drawn;
         while left > 0 {
-            let inner = u64::from(self.length - 1);
-            let step = 1 + ((u64::from(rng.next_u32()) * inner) >> 32) as usize;
+            let step = any_step(self.length - 1, rng) as usize;
             let bit = 1 << (step % 64);
             let is_start = self.marks[step / 64] & bit != 0;
             // A step that is drawn twice is drawn again, which keeps all choices equally likely.
@@ -217,6 +225,11 @@ impl Null {
             }
         }
     }
+}
+
+/// A random one of the steps from 1 to `inner`.
+fn any_step(inner: u32, rng: &mut ChaCha8Rng) -> u32 {
+    1 + ((u64::from(rng.next_u32()) * u64::from(inner)) >> 32) as u32
 }
 
 /// Benjamini and Hochberg's q-values (1995): the smallest false discovery rate at which each
@@ -346,12 +359,34 @@ mod tests {
             let pair = by_seconds(ticks.clone());
             let mut null = Null::new(&pair);
             for _ in 0..50 {
-                null.is_as_regular(0.0, &mut rng);
+                null.is_as_regular_by_marks(0.0, &mut rng);
                 assert_eq!(null.gaps.len(), ticks.len() - 1);
                 assert_eq!(null.gaps.iter().sum::<u32>(), pair.length());
                 assert!(null.gaps.iter().all(|gap| *gap > 0));
             }
         }
+    }
+
+    #[test]
+    fn few_starts_are_chosen_as_many_are() {
+        let mut rng = ChaCha8Rng::seed_from_u64(12);
+        let mut regular = 0;
+        for starts in 4..=few::FEW as i64 + 1 {
+            for ticks in [
+                (0..starts).map(|n| n * 9 + n % 3).collect::<Vec<_>>(),
+                (0..starts).map(|n| n * n * 40).collect(),
+            ] {
+                let pair = by_seconds(ticks);
+                let mut null = Null::new(&pair);
+                let mut same = rng.clone();
+                for limit in (0..200).map(|n| f64::from(n) / 200.0) {
+                    let by_marks = null.is_as_regular_by_marks(limit, &mut same);
+                    assert_eq!(null.is_as_regular(limit, &mut rng), by_marks, "{starts} {limit}");
+                    regular += u32::from(by_marks);
+                }
+            }
+        }
+        assert!(regular > 100, "{regular}");
     }
 
     #[test]

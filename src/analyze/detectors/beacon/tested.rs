@@ -3,12 +3,9 @@
 //! A recording of weeks has several windows for each day, and most pairs occur in all of them. Most candidates miss a
 //! threshold, whatever their p-value is: they count as tests, and only the clearest of each pair is kept to be shown.
 
-use std::collections::hash_map::Entry;
-
-use ahash::AHashMap;
-
-use super::candidate::{Candidate, Key};
+use super::candidate::Candidate;
 use super::null_model::{self, Asked};
+use crate::model::index::Index;
 
 /// Every candidate so far, by its number.
 #[derive(Default)]
@@ -17,7 +14,9 @@ pub(super) struct Tested<'a> {
     /// Those that may be found, whose p-values are still unknown.
     open: Vec<(usize, Candidate<'a>)>,
     /// Of the others, the one with the smallest p-value of each pair.
-    clearest: AHashMap<Key<'a>, (usize, Candidate<'a>)>,
+    clearest: Vec<(usize, Candidate<'a>)>,
+    /// Their places, by [`Candidate::key`].
+    places: Index,
 }
 
 impl<'a> Tested<'a> {
@@ -45,10 +44,19 @@ impl<'a> Tested<'a> {
             }
             candidate.p_value = p_values.next().unwrap_or(1.0);
             self.p_values.push(candidate.p_value);
-            match self.clearest.entry(candidate.key()) {
-                Entry::Occupied(known) if known.get().1.p_value <= candidate.p_value => {}
-                Entry::Occupied(mut known) => drop(known.insert((number, candidate))),
-                Entry::Vacant(vacant) => drop(vacant.insert((number, candidate))),
+            self.take_clearest(number, candidate);
+        }
+    }
+
+    fn take_clearest(&mut self, number: usize, candidate: Candidate<'a>) {
+        let Self { clearest, places, .. } = self;
+        let key = candidate.key();
+        match places.find(&key, |at| clearest[at].1.key() == key) {
+            Some(at) if clearest[at].1.p_value <= candidate.p_value => {}
+            Some(at) => clearest[at] = (number, candidate),
+            None => {
+                clearest.push((number, candidate));
+                places.insert(&key, clearest.len() - 1, |at| clearest[at].1.key());
             }
         }
     }
@@ -64,7 +72,7 @@ impl<'a> Tested<'a> {
         }
         let q_values = null_model::q_values(&self.p_values);
         let mut kept = self.open;
-        kept.extend(self.clearest.into_values());
+        kept.append(&mut self.clearest);
         kept.sort_unstable_by_key(|(number, _)| *number);
         let judged = |(number, candidate)| Candidate { q_value: q_values[number], ..candidate };
         kept.into_iter().map(judged).collect()

@@ -63,10 +63,10 @@ fn read(input: &Input, snapshots: &mut Snapshots, output: &mut Output<'_>) -> Re
             }
             Some(Line::TooLong) => list.account.stats.unreadable_line(number, b""),
         }
-        list.sockets.drain(..).try_for_each(|socket| output.push(snapshots.row(socket)))?;
+        list.sockets.drain(..).try_for_each(|socket| output.push(&snapshots.row(socket)))?;
     }
     list.end_file();
-    list.sockets.drain(..).try_for_each(|socket| output.push(snapshots.row(socket)))?;
+    list.sockets.drain(..).try_for_each(|socket| output.push(&snapshots.row(socket)))?;
     list.account.is_cut_short |= lines.is_cut_short();
     let source = lines.into_inner().finish(output.format())?;
     output.imported(source);

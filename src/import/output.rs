@@ -144,9 +144,9 @@ impl<'a> Output<'a> {
     ///
     /// # Errors
     /// [`crate::Error::Io`] if the disk does not take it.
-    pub fn push(&mut self, row: Row) -> Result<()> {
+    pub fn push(&mut self, row: &Row) -> Result<()> {
         self.extend_span(row.ts_us);
-        self.sorter.push(&row, None)
+        self.sorter.push(row, None)
     }
 
     /// Adds a row of a file that needs no sorting: rows of one socket come in the order of time,
@@ -269,7 +269,7 @@ impl Sink for Output<'_> {
     }
 
     fn query(&mut self, question: Question) -> Result<()> {
-        self.push(question.into_row())
+        self.push(&question.into_row())
     }
 
     fn names(&mut self) -> &mut Names {

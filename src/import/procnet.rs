@@ -183,7 +183,7 @@ impl Tables {
         match self.table.and_then(|table| socket(line, table, self.is_big_endian)) {
             Some(socket) => {
                 stats.use_one();
-                output.push(snapshots.row(socket))?;
+                output.push(&snapshots.row(socket))?;
             }
             None => stats.unreadable_line(number, line.as_bytes()),
         }

@@ -61,7 +61,7 @@ impl Sorter {
         let failed = |error| Error::io("read a temporary file in", &self.folder)(error);
         let of_file = |file| Run { rest: Rest::File(file), ..Run::default() };
         let mut runs: Vec<Run> = self.runs.into_iter().map(of_file).collect();
-        runs.push(Run { rest: Rest::Memory(self.rows, 0), ..Run::default() });
+        runs.push(Run { rest: Rest::Memory(Box::new(self.rows), 0), ..Run::default() });
         let mut heads = BinaryHeap::new();
         for (index, run) in runs.iter_mut().enumerate() {
             heads.extend(run.next_ts_us().map_err(failed)?.map(|ts_us| Reverse((ts_us, index))));
@@ -179,7 +179,7 @@ enum Rest {
     None,
     File(BufReader<File>),
     /// What never left the memory, from a place on.
-    Memory(Rows, usize),
+    Memory(Box<Rows>, usize),
 }
 
 impl Run {

@@ -52,7 +52,7 @@ fn import(inputs: &[Input], output: &mut Output<'_>) -> Result<()> {
         let (mut failed, taken_at_us) = (None, output.taken_at_us());
         let reader = output.reader(input)?;
         let mut take = |row| {
-            failed = output.push(row).err();
+            failed = output.push(&row).err();
             failed.is_none()
         };
         let read = TableReader::new(&mut tables, taken_at_us, &mut take).read(reader);

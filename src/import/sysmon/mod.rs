@@ -142,7 +142,7 @@ impl Events {
     fn write(&mut self, output: &mut Output<'_>) -> Result<()> {
         for connection in std::mem::take(&mut self.waiting) {
             let row = self.row(&connection);
-            output.push(row)?;
+            output.push(&row)?;
         }
         Ok(())
     }

@@ -63,8 +63,9 @@ pub(super) fn p_value(pair: &Arrivals, limit: f64) -> Option<f64> {
 /// Spread, in periods of all gaps together, below which no gap can be that of a missed check-in.
 const LEAST_MISSED: f64 = 0.25;
 
-/// What is less likely than this happens on no machine.
-const IMPOSSIBLE: f64 = 1e-12;
+/// What is less likely than this does not happen: of a million clocks in a capture, not one would have another p-value in
+/// 999 of 1,000 captures.
+const IMPOSSIBLE: f64 = 1e-9;
 
 /// Whether a clock is so exact that none of some random choices would be as regular.
 pub(super) fn is_out_of_reach(pair: &Arrivals, choices: u64) -> bool {

@@ -170,7 +170,7 @@ impl Tables {
             if !self.snapshots.continues() {
                 self.snapshots.begin(&input.path)?;
             }
-            return output.push(self.snapshots.row(socket));
+            return output.push(&self.snapshots.row(socket));
         };
         self.waiting.push((time, socket));
         if self.waiting.len() >= MOST_WAITING {
@@ -184,7 +184,7 @@ impl Tables {
         self.events += 1;
         self.differences += u64::from(event.is_difference());
         self.without_zone += u64::from(!event.has_zone());
-        event.rows(&mut self.owners).into_iter().try_for_each(|row| output.push(row))
+        event.rows(&mut self.owners).into_iter().try_for_each(|row| output.push(&row))
     }
 
     /// Writes the sockets that have times, list by list.
@@ -198,7 +198,7 @@ impl Tables {
                 self.snapshots.begin(&inputs[0].path)?;
             }
             before = Some(time.ts_us);
-            output.push(self.snapshots.row(socket))?;
+            output.push(&self.snapshots.row(socket))?;
         }
         Ok(())
     }

@@ -108,7 +108,8 @@ impl Detector for Beacon {
             probability that the same number of connections at random times would look at least as \
             regular at the time resolution of this recording. It comes from a simulation, or from an \
             upper bound for near-perfect timers. Over all pairs, the expected share of false discoveries \
-            (Benjamini-Hochberg) is at most `max_q`. Second, the gaps differ from the median gap by at \
+            (Benjamini-Hochberg) is at most `max_q`, where pairs with periods too short to be reported are counted \
+            apart. Second, the gaps differ from the median gap by at \
             most `max_spread` of it on average; by half of that for several processes together, and by \
             three quarters of it inside a connection and for merged check-ins. A gap of two periods is \
             one missed check-in and counts a quarter; a gap below two thirds of a period counts up to \
@@ -197,7 +198,8 @@ impl Detector for Beacon {
         let talks = Talks::new(&scene, context.tables);
         for window_us in &timing.windows_us {
             let candidates = in_window(&scene, &talks, *window_us, &timing, config);
-            tested.add(candidates, context.seed, |c| is_regular_enough(c, &timing, config));
+            let is_reportable = |c: &Candidate<'_>| is_reportable(c, &timing, config);
+            tested.add(candidates, context.seed, is_reportable, |c| is_regular_enough(c, config));
         }
         let candidates = tested.finish(context.seed, config.max_q);
         let found = found(&candidates, &timing, config);
@@ -347,18 +349,23 @@ fn windows(first: i64, last: i64) -> Vec<(i64, i64)> {
     windows
 }
 
-/// Whether a candidate meets every threshold but that of chance.
-fn is_regular_enough(candidate: &Candidate<'_>, timing: &Timing, config: &Thresholds) -> bool {
+/// Whether the period of a candidate is long enough to be reported. The median of a dozen gaps with jitter is this
+/// close to the period.
+fn is_reportable(candidate: &Candidate<'_>, timing: &Timing, config: &Thresholds) -> bool {
+    candidate.period_s >= 0.8 * timing.shortest_s(candidate, config)
+}
+
+fn is_regular_enough(candidate: &Candidate<'_>, config: &Thresholds) -> bool {
     candidate.arrivals.spread() <= config.max_spread(&candidate.series)
-        // The median of a dozen gaps with jitter is this close to the period.
-        && candidate.period_s >= 0.8 * timing.shortest_s(candidate, config)
 }
 
 /// The candidates that meet every threshold, each destination in its clearest light: a
 /// process if one is periodic alone, else those of its connections that are, else all sources together, else connections of unknown
 /// owner, else what goes on inside a connection.
 fn found(candidates: &[Candidate<'_>], timing: &Timing, config: &Thresholds) -> BTreeSet<usize> {
-    let meets = |c: &Candidate<'_>| is_regular_enough(c, timing, config) && c.q_value <= config.max_q;
+    let meets = |c: &Candidate<'_>| {
+        is_reportable(c, timing, config) && is_regular_enough(c, config) && c.q_value <= config.max_q
+    };
     let clarity = |series: &Series<'_>| match (series.known, series.pair.source, series.part()) {
         (Known::Inside, ..) => 0,
         (_, Some(Source::Process(_)), None) => 5,

@@ -11,6 +11,10 @@ use crate::model::index::Index;
 #[derive(Default)]
 pub(super) struct Tested<'a> {
     p_values: Vec<f64>,
+    /// Whether its period is long enough to be reported. The others are a family of tests of their own: there are
+    /// real clocks of seconds inside connections, by the thousand in a busy recording, and as discoveries among the same
+    /// tests they would pay for as many false ones.
+    is_reportable: Vec<bool>,
     /// Those that may be found, whose p-values are still unknown.
     open: Vec<(usize, Candidate<'a>)>,
     /// Of the others, the one with the smallest p-value of each pair.
@@ -20,15 +24,20 @@ pub(super) struct Tested<'a> {
 }
 
 impl<'a> Tested<'a> {
-    /// Adds the candidates of a window. What is not regular enough gets its p-value at once.
+    /// Adds the candidates of a window. What is not regular enough, or of too short a period, gets its p-value at once.
     pub(super) fn add(
         &mut self,
         candidates: Vec<Candidate<'a>>,
         seed: u64,
+        is_reportable: impl Fn(&Candidate<'a>) -> bool,
         is_regular_enough: impl Fn(&Candidate<'a>) -> bool,
     ) {
         let first = self.p_values.len();
-        let matters: Vec<bool> = candidates.iter().map(is_regular_enough).collect();
+        let matters: Vec<bool> = candidates
+            .iter()
+            .map(|candidate| is_reportable(candidate) && is_regular_enough(candidate))
+            .collect();
+        self.is_reportable.extend(candidates.iter().map(is_reportable));
         let missing: Vec<Asked<'_>> = (first..)
             .zip(&candidates)
             .zip(&matters)
@@ -65,16 +74,30 @@ impl<'a> Tested<'a> {
     pub(super) fn finish(mut self, seed: u64, max_q: f64) -> Vec<Candidate<'a>> {
         let asked: Vec<Asked<'_>> =
             self.open.iter().map(|(number, c)| Asked { arrivals: &c.arrivals, number: *number }).collect();
-        let open = null_model::p_values(&asked, self.p_values.len(), seed, max_q);
+        let tests = self.is_reportable.iter().filter(|is_reportable| **is_reportable).count();
+        let open = null_model::p_values(&asked, tests, seed, max_q);
         for ((number, candidate), p_value) in self.open.iter_mut().zip(open) {
             candidate.p_value = p_value;
             self.p_values[*number] = p_value;
         }
-        let q_values = null_model::q_values(&self.p_values);
+        let q_values = self.q_values();
         let mut kept = self.open;
         kept.append(&mut self.clearest);
         kept.sort_unstable_by_key(|(number, _)| *number);
         let judged = |(number, candidate)| Candidate { q_value: q_values[number], ..candidate };
         kept.into_iter().map(judged).collect()
+    }
+    /// Of every candidate, within its family.
+    fn q_values(&self) -> Vec<f64> {
+        let mut q_values = vec![1.0; self.p_values.len()];
+        for family in [true, false] {
+            let members: Vec<usize> =
+                (0..self.p_values.len()).filter(|at| self.is_reportable[*at] == family).collect();
+            let p_values: Vec<f64> = members.iter().map(|at| self.p_values[*at]).collect();
+            for (at, q_value) in members.into_iter().zip(null_model::q_values(&p_values)) {
+                q_values[at] = q_value;
+            }
+        }
+        q_values
     }
 }

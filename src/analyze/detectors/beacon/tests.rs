@@ -377,6 +377,25 @@ fn what_keeps_a_connection_of_an_ordinary_program_open_is_information() {
     assert!(finding.judgement.explanation.contains("to keep a connection open"));
 }
 
+/// Keep-alives of a few seconds are real clocks, and a busy host has thousands of them.
+#[test]
+fn clocks_of_too_short_a_period_do_not_make_discoveries_of_chance() {
+    let mut rng = ChaCha8Rng::seed_from_u64(7);
+    let mut capture = Capture::new(20_000);
+    for n in 0..600 {
+        let keeps_alive = Conn::to(&format!("198.51.{}.{}", n / 200, n % 200 + 1), 443).by("app", 3);
+        let every_3_s = (0..60).map(|i| 20.0 + 3.0 * f64::from(i));
+        capture.add(keeps_alive.at(1.0).standing().lasting(300.0).sending_at(every_3_s));
+        for _ in 0..6 {
+            let by_chance = Conn::to(&format!("203.0.{}.{}", n / 200, n % 200 + 1), 443).by("app", 3);
+            capture.add(by_chance.at(uniform(&mut rng) * 20_000.0));
+        }
+    }
+    let titles: Vec<_> =
+        capture.run::<Beacon>().findings.into_iter().map(|finding| finding.judgement.title).collect();
+    assert!(titles.is_empty(), "{titles:?}");
+}
+
 #[test]
 fn a_conversation_has_no_rhythm_and_that_of_somebody_who_called_is_not_ours() {
     let (mut tested, mut found) = (0, 0);

@@ -456,8 +456,7 @@ fn span_s(scan: &Scan<'_>) -> f64 {
 fn span_in_words(scan: &Scan<'_>) -> String {
     match span_s(scan) {
         seconds if seconds < 1.0 => "less than a second".to_owned(),
-        seconds if seconds < 120.0 => format!("{seconds:.0} s"),
-        seconds => format!("{:.0} min", seconds / 60.0),
+        seconds => words::duration(seconds),
     }
 }
 

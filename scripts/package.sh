@@ -3,8 +3,9 @@
 #
 #   scripts/package.sh [--binary FILE] [--output DIR] [--compression xz|gzip|none]
 #
-# Without --binary, `cargo build --release` builds one first. Needs dpkg-deb, python3, and rpmbuild for the .rpm.
-# The same binary and the same SOURCE_DATE_EPOCH give the same packages, to the byte.
+# Without --binary, `cargo build --profile dist` builds one first. Needs dpkg-deb, python3, and rpmbuild for the .rpm.
+# The same binary and the same SOURCE_DATE_EPOCH give the same packages, to the byte; the same sources, toolchain and CARGO_HOME
+# give the same binary.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -18,8 +19,8 @@ while [ $# -gt 0 ]; do
   esac
 done
 if [ -z "$binary" ]; then
-  cargo build --release --locked
-  binary=target/release/netrec
+  cargo build --profile dist --locked
+  binary=target/dist/netrec
 fi
 
 version=$("$binary" --version | cut -d' ' -f2)

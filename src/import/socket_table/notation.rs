@@ -60,15 +60,16 @@ pub(super) struct Notation {
     table: Table,
     previous: String,
     /// A record of which a value in quotes goes on.
-    quoted: String,
+    quoted: Option<Values>,
 }
 
 impl Notation {
     /// Takes a line that is not blank.
     pub(super) fn take(&mut self, line: &str, found: &mut Vec<Parsed>) {
-        if !self.quoted.is_empty() {
-            let joined = format!("{}\n{line}", std::mem::take(&mut self.quoted));
-            return self.take_delimited(&joined, found);
+        if let Some(mut values) = self.quoted.take() {
+            values.feed("\n");
+            values.feed(line);
+            return self.take_values(values, found);
         }
         if line.trim_start().starts_with('{') {
             return objects::collect(line, found);
@@ -88,7 +89,7 @@ impl Notation {
 
     /// Takes what was kept back.
     pub(super) fn end(&mut self, found: &mut Vec<Parsed>) {
-        if !std::mem::take(&mut self.quoted).is_empty() {
+        if self.quoted.take().is_some() {
             found.push(Parsed::Unreadable);
         }
         if let Table::List(fields) = std::mem::take(&mut self.table) {
@@ -159,17 +160,26 @@ impl Notation {
     }
 
     fn take_delimited(&mut self, line: &str, found: &mut Vec<Parsed>) {
-        let Table::Delimited { delimiter, names } = &self.table else { return };
-        let Some(values) = split(line, *delimiter) else {
-            if line.len() > MOST_QUOTED_BYTES {
-                return found.push(Parsed::Unreadable);
+        let Table::Delimited { delimiter, .. } = &self.table else { return };
+        let mut values = Values::new(*delimiter);
+        values.feed(line);
+        self.take_values(values, found);
+    }
+
+    fn take_values(&mut self, values: Values, found: &mut Vec<Parsed>) {
+        let Table::Delimited { names, .. } = &self.table else { return };
+        let is_too_long = values.bytes > MOST_QUOTED_BYTES;
+        let values = match values.end() {
+            Ok(values) => values,
+            Err(_) if is_too_long => return found.push(Parsed::Unreadable),
+            Err(unended) => {
+                self.quoted = Some(unended);
+                return;
             }
-            line.clone_into(&mut self.quoted);
-            return;
         };
         // A delimiter within a value that is not quoted, or a line that is cut.
         if values.len() != names.len() {
-            let is_text = values.len() == 1 && !line.bytes().any(|byte| byte.is_ascii_digit());
+            let is_text = matches!(&*values, [text] if !text.bytes().any(|byte| byte.is_ascii_digit()));
             if !is_text {
                 found.push(Parsed::Unreadable);
             }
@@ -205,26 +215,55 @@ fn heading(line: &str) -> Option<Table> {
     })
 }
 
-/// The values of a line (RFC 4180); none if one in quotes does not end.
-fn split(line: &str, delimiter: char) -> Option<Vec<String>> {
-    let mut values = Vec::new();
-    let mut value = String::new();
-    let mut is_quoted = false;
-    let mut letters = line.chars().peekable();
-    while let Some(letter) = letters.next() {
-        match letter {
-            '"' if is_quoted && letters.peek() == Some(&'"') => {
-                letters.next();
-                value.push('"');
+/// The values of a record (RFC 4180), line by line: one in quotes may go over several.
+#[derive(Debug)]
+struct Values {
+    delimiter: char,
+    ended: Vec<String>,
+    value: String,
+    is_quoted: bool,
+    bytes: usize,
+}
+
+impl Values {
+    fn new(delimiter: char) -> Self {
+        Self { delimiter, ended: Vec::new(), value: String::new(), is_quoted: false, bytes: 0 }
+    }
+
+    fn feed(&mut self, text: &str) {
+        self.bytes += text.len();
+        let mut letters = text.chars().peekable();
+        while let Some(letter) = letters.next() {
+            match letter {
+                '"' if self.is_quoted && letters.peek() == Some(&'"') => {
+                    letters.next();
+                    self.value.push('"');
+                }
+                '"' if self.is_quoted => self.is_quoted = false,
+                '"' if self.value.trim().is_empty() => self.is_quoted = true,
+                letter if letter == self.delimiter && !self.is_quoted => {
+                    self.ended.push(std::mem::take(&mut self.value));
+                }
+                letter => self.value.push(letter),
             }
-            '"' if is_quoted => is_quoted = false,
-            '"' if value.trim().is_empty() => is_quoted = true,
-            letter if letter == delimiter && !is_quoted => values.push(std::mem::take(&mut value)),
-            letter => value.push(letter),
         }
     }
-    values.push(value);
-    (!is_quoted).then_some(values)
+
+    /// All values, unless one in quotes goes on.
+    fn end(mut self) -> Result<Vec<String>, Self> {
+        if self.is_quoted {
+            return Err(self);
+        }
+        self.ended.push(self.value);
+        Ok(self.ended)
+    }
+}
+
+/// The values of a line; none if one in quotes does not end.
+fn split(line: &str, delimiter: char) -> Option<Vec<String>> {
+    let mut values = Values::new(delimiter);
+    values.feed(line);
+    values.end().ok()
 }
 
 /// `LocalAddress   : 10.0.0.5`.

@@ -138,7 +138,7 @@ fn transforms(layout: Layout, notes: &Notes) -> Vec<Box<dyn Transform>> {
         transforms.push(Box::new(LineStarts::new(hosts::Hosts::new(style, Rc::clone(&notes.hosts)))));
     }
     if let Some(rewrite) = layout.rewrite {
-        transforms.push(Box::new(rewrites::WholeLines::new(rewrite)));
+        transforms.push(Box::new(LineStarts::new(rewrite)));
     }
     if let Some(runtime) = layout.container {
         transforms.push(Box::new(partial_lines::PartialLines::new(runtime)));

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Number, Value};
 
-use super::Transform;
+use super::line_starts::Edit;
 
 /// Lines that are looked at to tell which it is.
 const MOST_LINES: usize = 50;
@@ -97,51 +97,17 @@ impl Rewrite {
     }
 }
 
-/// A text in which whole lines are rewritten.
-pub(super) struct WholeLines {
-    rewrite: Rewrite,
-    /// As much of a line as has come.
-    line: Vec<u8>,
-    /// Whether the line is too long to be rewritten, and passes.
-    passes: bool,
-}
+impl Edit for Rewrite {
+    const MOST_BYTES: usize = MOST_LINE_BYTES;
 
-impl WholeLines {
-    pub(super) fn new(rewrite: Rewrite) -> Self {
-        Self { rewrite, line: Vec::new(), passes: false }
-    }
-
-    fn write(&mut self, out: &mut Vec<u8>) {
-        if self.passes {
-            out.extend_from_slice(&self.line);
-        } else {
-            let end =
-                self.line.iter().rposition(|byte| !matches!(byte, b'\n' | b'\r')).map_or(0, |at| at + 1);
-            let (line, ending) = self.line.split_at(end);
-            out.extend_from_slice(&self.rewrite.line(line));
-            out.extend_from_slice(ending);
+    fn edit(&mut self, start: &[u8], out: &mut Vec<u8>) {
+        if start.len() > MOST_LINE_BYTES {
+            return out.extend_from_slice(start);
         }
-        self.line.clear();
-    }
-}
-
-impl Transform for WholeLines {
-    fn feed(&mut self, mut bytes: &[u8], out: &mut Vec<u8>) {
-        while !bytes.is_empty() {
-            let end = bytes.iter().position(|byte| *byte == b'\n').map(|at| at + 1);
-            let (piece, rest) = bytes.split_at(end.unwrap_or(bytes.len()));
-            bytes = rest;
-            self.line.extend_from_slice(piece);
-            self.passes |= self.line.len() > MOST_LINE_BYTES;
-            if end.is_some() || self.passes {
-                self.write(out);
-                self.passes &= end.is_none();
-            }
-        }
-    }
-
-    fn end(&mut self, out: &mut Vec<u8>) {
-        self.write(out);
+        let end = start.iter().rposition(|byte| !matches!(byte, b'\n' | b'\r')).map_or(0, |at| at + 1);
+        let (line, ending) = start.split_at(end);
+        out.extend_from_slice(&self.line(line));
+        out.extend_from_slice(ending);
     }
 }
 
@@ -265,12 +231,14 @@ fn number(text: &str) -> Option<Value> {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::Transform as _;
+    use super::super::line_starts::LineStarts;
     use super::*;
 
     /// The lines in chunks of a few bytes.
     fn rewritten(text: &str) -> String {
         let Some(rewrite) = Rewrite::of(text.as_bytes()) else { return text.to_owned() };
-        let (mut transform, mut out) = (WholeLines::new(rewrite), Vec::new());
+        let (mut transform, mut out) = (LineStarts::new(rewrite), Vec::new());
         text.as_bytes().chunks(5).for_each(|chunk| transform.feed(chunk, &mut out));
         transform.end(&mut out);
         String::from_utf8_lossy(&out).into_owned()

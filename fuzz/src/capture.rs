@@ -30,6 +30,8 @@ mod metadata;
 pub mod query;
 #[path = "../../src/capture/row.rs"]
 mod row;
+#[path = "../../src/capture/stable_id.rs"]
+mod stable_id;
 
 pub use application::Application;
 pub use digest::Digest;
@@ -37,6 +39,7 @@ pub use import_stats::{Example, ImportStats, Unused, UnusedReason};
 pub use metadata::{ImportSource, Metadata, SourceReport, SourceStatus};
 pub use query::Query;
 pub use row::{Counters, Kind, Owner, OwnerSource, Protocol, Row, TcpState};
+pub(crate) use stable_id::stable_id;
 
 /// See [`Writer::finish`].
 #[derive(Debug)]

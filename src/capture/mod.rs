@@ -34,6 +34,7 @@ pub mod schema;
 mod sealed;
 mod selection;
 mod source;
+mod stable_id;
 mod thrift;
 mod verify;
 mod volatile;
@@ -59,6 +60,7 @@ pub use row::{Counters, Kind, Owner, OwnerSource, Protocol, Row, TcpState};
 pub(crate) use row::{DELETED, without_deleted};
 pub use schema::Column;
 pub use selection::Selection;
+pub(crate) use stable_id::stable_id;
 pub use verify::{Signature, Verdict, verify, verify_file};
 pub use writer::{Overwrite, Writer};
 

@@ -9,11 +9,10 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use sha2::{Digest as _, Sha256};
 
 use super::owners::SharedOwners;
 use super::{Input, Output};
-use crate::capture::{Owner, OwnerSource, Protocol, Row, SourceStatus, TcpState};
+use crate::capture::{Owner, OwnerSource, Protocol, Row, SourceStatus, TcpState, stable_id};
 use crate::{Error, Result};
 
 /// Addresses of the host that are listed, and times of lists of which the distances are known.
@@ -181,8 +180,7 @@ fn interval_ms(times_us: &[i64]) -> u64 {
 /// The same for the same socket in every list: by what the system calls it, and by its ends.
 fn conn_id(socket: &Socket) -> u64 {
     let name = format!("{:?} {:?} {:?} {:?}", socket.protocol, socket.identity, socket.local, socket.remote);
-    let digest: [u8; 32] = Sha256::digest(name.as_bytes()).into();
-    digest.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
+    stable_id(name.as_bytes())
 }
 
 /// An importer that reads a file of such lists by itself.

@@ -31,7 +31,6 @@ mod segment;
 mod series;
 mod session;
 mod size;
-mod stable_id;
 mod stop;
 mod upload;
 mod worker;

@@ -11,8 +11,7 @@ use netstat2::{AddressFamilyFlags, ProtocolFlags, ProtocolSocketInfo, SocketInfo
 use sysinfo::{Pid, Process, ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind, Users};
 
 use super::host::{Host, Seen, SourceOptions, Tick};
-use super::stable_id::stable_id;
-use crate::capture::{Owner, OwnerSource, Protocol, Row, SourceReport, SourceStatus, TcpState};
+use crate::capture::{Owner, OwnerSource, Protocol, Row, SourceReport, SourceStatus, TcpState, stable_id};
 use crate::{Error, Result};
 
 /// A host by `netstat2` and `sysinfo`.

@@ -3,12 +3,10 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use sha2::{Digest as _, Sha256};
-
 use super::Fault;
 use super::fields::{Fields, LOCAL_ADDR, LOCAL_PORT, REMOTE_ADDR, REMOTE_PORT};
 use super::socket;
-use crate::capture::{Kind, Owner, OwnerSource, Protocol, Row, TcpState, UnusedReason};
+use crate::capture::{Kind, Owner, OwnerSource, Protocol, Row, TcpState, UnusedReason, stable_id};
 use crate::import::owners::SharedOwners;
 use crate::import::question;
 use crate::import::ss::end::End;
@@ -193,7 +191,6 @@ impl Event {
     /// The same for the same event in every import.
     fn conn_id(&self) -> u64 {
         let name = format!("{} {:?} {:?} {:?}", self.identity, self.protocol, self.local, self.remote);
-        let digest: [u8; 32] = Sha256::digest(name.as_bytes()).into();
-        digest.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
+        stable_id(name.as_bytes())
     }
 }

@@ -1,10 +1,8 @@
 //! A socket as a tool prints it.
 
-use sha2::{Digest as _, Sha256};
-
 use super::end;
 use super::end::{End, Fault, is_any, may_be_cut};
-use crate::capture::{Counters, Owner, Protocol, TcpState};
+use crate::capture::{Counters, Owner, Protocol, TcpState, stable_id};
 
 /// A line of a table of sockets, and for `ss -i` the line of details below it.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,8 +55,7 @@ impl Socket {
             Some(pointer) => format!("{:?} {:?} {:?} {pointer:x}", self.protocol, self.local, self.remote),
             None => format!("{:?} {:?} {:?}", self.protocol, self.local, self.remote),
         };
-        let digest: [u8; 32] = Sha256::digest(name.as_bytes()).into();
-        digest.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
+        stable_id(name.as_bytes())
     }
 }
 

@@ -18,8 +18,6 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use sha2::{Digest as _, Sha256};
-
 use self::event::{Connection, Event};
 use self::names::Names;
 use self::processes::Processes;
@@ -28,6 +26,7 @@ use super::{Begin, Importer, Input, Output, envelope};
 use crate::Result;
 use crate::capture::{
     Counters, Example, ImportStats, Kind, OwnerSource, Protocol, Row, SourceStatus, TcpState, UnusedReason,
+    stable_id,
 };
 
 /// See the [module's documentation](self).
@@ -206,6 +205,5 @@ impl Events {
 fn conn_id(connection: &Connection) -> u64 {
     let Connection { computer, guid, protocol, source, destination, ts_us, .. } = connection;
     let name = format!("{computer} {guid:?} {protocol:?} {source:?} {destination:?} {ts_us}");
-    let digest: [u8; 32] = Sha256::digest(name.as_bytes()).into();
-    digest.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
+    stable_id(name.as_bytes())
 }

@@ -18,8 +18,7 @@ use std::os::unix::fs::FileExt as _;
 use super::diag::{self, Socket};
 use super::message::{attributes, u16_at, u32_at};
 use super::netlink::Netlink;
-use crate::capture::{Counters, Protocol};
-use crate::record::stable_id::stable_id;
+use crate::capture::{Counters, Protocol, stable_id};
 
 /// `SOCK_DIAG_BY_FAMILY`.
 const BY_FAMILY: u16 = 20;

@@ -17,9 +17,9 @@ use super::super::ids::IdMap;
 use super::datagram_events::{SocketKind, Transferred};
 use super::identity::Identity;
 use super::kernel_event::{KernelEvent, What};
+use crate::capture::stable_id;
 use crate::capture::{Counters, Kind, OwnerSource, Protocol, Row};
 use crate::record::Timestamp;
-use crate::record::stable_id::stable_id;
 
 /// Maximum number of sockets, and of remotes per socket, that are counted separately.
 const MOST_FLOWS: usize = 16 * 1024;

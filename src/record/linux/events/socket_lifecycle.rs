@@ -7,8 +7,7 @@ use std::sync::Arc;
 use super::super::diag::Socket;
 use super::identity::{Attribution, Identity};
 use super::kernel_event::StateChange;
-use crate::capture::{Counters, Kind, Owner, OwnerSource, Protocol, TcpState};
-use crate::record::stable_id::stable_id;
+use crate::capture::{Counters, Kind, Owner, OwnerSource, Protocol, TcpState, stable_id};
 
 /// A TCP five-tuple without the protocol: local and remote address and port.
 pub(super) type Tuple = ((IpAddr, u16), (IpAddr, u16));

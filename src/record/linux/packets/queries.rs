@@ -9,9 +9,8 @@ use ahash::AHashMap;
 use super::flows::Endpoint;
 use super::ring::Way;
 use crate::capture::query::{record_type, response_code};
-use crate::capture::{Protocol, Query, Row};
+use crate::capture::{Protocol, Query, Row, stable_id};
 use crate::record::Timestamp;
-use crate::record::stable_id::stable_id;
 use crate::wire::dns_message::{self, Message};
 
 const DNS: u16 = 53;

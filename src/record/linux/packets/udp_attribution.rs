@@ -9,8 +9,7 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::flows::{BoundPort, Endpoint, Flow, Flows, Tally};
-use crate::capture::{Counters, Kind, Protocol, Row};
-use crate::record::stable_id::stable_id;
+use crate::capture::{Counters, Kind, Protocol, Row, stable_id};
 
 /// How long a flow waits for the snapshot or the notice that knows its socket, in ns.
 const PATIENCE_NS: i64 = 3_000_000_000;

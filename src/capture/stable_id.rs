@@ -2,9 +2,9 @@
 
 use sha2::{Digest as _, Sha256};
 
-/// The first eight bytes of the SHA-256: the same at every tick and in every version of this
+/// The first eight bytes of the SHA-256: the same at every tick, in every import and in every version of this
 /// program, and nobody can choose a remote that collides with another.
-pub(super) fn stable_id(of: &[u8]) -> u64 {
+pub(crate) fn stable_id(of: &[u8]) -> u64 {
     let digest: [u8; 32] = Sha256::digest(of).into();
     digest.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
 }

@@ -312,8 +312,15 @@ fn merged(cases: Vec<Case<'_>>) -> Vec<Case<'_>> {
 
 fn one_of(cases: Vec<Case<'_>>) -> Case<'_> {
     let (hypothesis, actor) = (cases[0].hypothesis, cases[0].key.actor);
-    let mut members: Vec<Member<'_>> = cases.into_iter().flat_map(|case| case.members).collect();
-    members.sort_by_key(|member| (!member.is_needed, member.at));
-    members.dedup_by_key(|member| member.at);
+    let members = distinct(cases.into_iter().flat_map(|case| case.members));
     Case { hypothesis, key: Key { actor, destination: None }, members }
+}
+
+/// Each fact once, by strength; a required fact takes precedence over the same fact as mere support.
+pub(super) fn distinct<'a>(members: impl IntoIterator<Item = Member<'a>>) -> Vec<Member<'a>> {
+    let mut members: Vec<Member<'a>> = members.into_iter().collect();
+    members.sort_by_key(|member| (member.at, !member.is_needed));
+    members.dedup_by_key(|member| member.at);
+    members.sort_by_key(|member| (!member.is_needed, member.at));
+    members
 }

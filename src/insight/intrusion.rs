@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::case::{Case, Key, Member};
+use super::case::{Case, Key, distinct};
 use super::fact::Fact;
 use super::hypothesis::{Hypothesis, Joins, Stage};
 use super::score;
@@ -76,11 +76,7 @@ fn add<'a>(known: &mut Case<'a>, case: Case<'a>) {
     if known.key != case.key {
         known.key.destination = None;
     }
-    known.members.extend(case.members);
-    // A required fact takes precedence over the same fact as mere support.
-    known.members.sort_by_key(|member| (member.at, !member.is_needed));
-    known.members.dedup_by_key(|member| member.at);
-    known.members.sort_by_key(|member| (!member.is_needed, member.at));
+    known.members = distinct(std::mem::take(&mut known.members).into_iter().chain(case.members));
 }
 
 fn is_grave(case: &Case<'_>) -> bool {
@@ -121,10 +117,7 @@ fn names<'a>(case: &Case<'a>) -> BTreeSet<(bool, &'a str)> {
 
 fn one_of(cases: Vec<Case<'_>>) -> Case<'_> {
     let actor = cases[0].key.actor.filter(|actor| cases.iter().all(|case| case.key.actor == Some(actor)));
-    let mut members: Vec<Member<'_>> = cases.into_iter().flat_map(|case| case.members).collect();
-    // A required fact takes precedence over the same fact as mere support.
-    members.sort_by_key(|member| (member.at, !member.is_needed));
-    members.dedup_by_key(|member| member.at);
+    let mut members = distinct(cases.into_iter().flat_map(|case| case.members));
     members.sort_by_key(|member| (member.fact.finding.evidence.span_us.0, member.at));
     Case { hypothesis: &INTRUSION, key: Key { actor, destination: None }, members }
 }

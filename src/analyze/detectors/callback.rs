@@ -150,11 +150,18 @@ fn findings(scene: &Scene<'_>, config: &Thresholds) -> Vec<Finding> {
     findings
 }
 
+/// What was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Service {
+    /// On one of [`EXPOSED_PORTS`].
+    Exposed,
+    /// On one of [`EXPLOITED_PORTS`].
+    Exploited,
+}
+
 /// Which hosts serve whom: for every server and client, the times of the requests.
 struct Served<'a> {
-    requests: AHashMap<(&'a str, &'a str), Vec<i64>>,
-    /// The same of services of [`EXPLOITED_PORTS`].
-    other_requests: AHashMap<(&'a str, &'a str), Vec<i64>>,
+    requests: AHashMap<(Service, &'a str, &'a str), Vec<i64>>,
     /// Services on which an address was reached: a client that is itself served from there is a peer.
     services: AHashSet<(&'a str, u16)>,
     /// Addresses that serve requests.
@@ -174,7 +181,6 @@ impl<'a> Served<'a> {
         );
         let mut all = Self {
             requests: AHashMap::new(),
-            other_requests: AHashMap::new(),
             services: AHashSet::new(),
             servers: AHashSet::new(),
             answered_ports: AHashSet::new(),
@@ -186,35 +192,26 @@ impl<'a> Served<'a> {
             }
             let times = rows.iter().map(|row| scene.sockets.first_seen_us(*row));
             let is_exposed = EXPOSED_PORTS.contains(&peer.port);
-            let requests = if is_exposed { &mut all.requests } else { &mut all.other_requests };
-            requests.entry((server, client)).or_default().extend(times);
+            let service = if is_exposed { Service::Exposed } else { Service::Exploited };
+            all.requests.entry((service, server, client)).or_default().extend(times);
             all.services.insert((server, peer.port));
             if is_exposed {
                 all.servers.insert(server);
             }
             all.answered_ports.insert((client, server, peer.port));
         }
-        for times in all.requests.values_mut().chain(all.other_requests.values_mut()) {
+        for times in all.requests.values_mut() {
             times.sort_unstable();
         }
         all
     }
 
-    /// Seconds from the last request of `client` to `server` before a moment.
-    fn since_request_s(&self, server: &'a str, client: &'a str, at_us: i64) -> Option<f64> {
-        since_s(self.requests.get(&(server, client))?, at_us)
+    /// Seconds from the last request of `client` to such a service of `server` before a moment.
+    fn since_request_s(&self, service: Service, server: &'a str, client: &'a str, at_us: i64) -> Option<f64> {
+        let times = self.requests.get(&(service, server, client))?;
+        let before = times.partition_point(|time| *time <= at_us).checked_sub(1)?;
+        Some((at_us - times[before]) as f64 / 1e6)
     }
-
-    /// The same of requests to a service of [`EXPLOITED_PORTS`].
-    fn since_other_request_s(&self, server: &'a str, client: &'a str, at_us: i64) -> Option<f64> {
-        since_s(self.other_requests.get(&(server, client))?, at_us)
-    }
-}
-
-/// Seconds from the last of some times before a moment.
-fn since_s(times: &[i64], at_us: i64) -> Option<f64> {
-    let before = times.partition_point(|time| *time <= at_us).checked_sub(1)?;
-    Some((at_us - times[before]) as f64 / 1e6)
 }
 
 /// Whether servers of [`EXPLOITED_PORTS`] connect to their clients on a port: file sharing and printing by RPC, questions
@@ -227,11 +224,9 @@ fn is_ordinary_reply(port: u16) -> bool {
 /// Why connections are a callback.
 enum Reason<'a> {
     /// So many seconds after a request of the client that is now contacted.
-    BackToClient { after_s: f64 },
+    BackToClient { after_s: f64, of: Service },
     /// By a program that a server started.
     ByChild { child: Process<'a> },
-    /// The same after a request to a service of [`EXPLOITED_PORTS`].
-    BackToOther { after_s: f64 },
     /// A server looks up a directory entry or an object outside the network.
     LookUp,
     /// A server looks one up, and fetches a file from the same host.
@@ -241,9 +236,9 @@ enum Reason<'a> {
 impl Reason<'_> {
     fn weight(&self) -> f64 {
         match self {
-            Self::BackToClient { .. } => BACK_TO_CLIENT,
+            Self::BackToClient { of: Service::Exposed, .. } => BACK_TO_CLIENT,
+            Self::BackToClient { of: Service::Exploited, .. } => BACK_FROM_OTHER_SERVICE,
             Self::ByChild { .. } => BY_CHILD,
-            Self::BackToOther { .. } => BACK_FROM_OTHER_SERVICE,
             Self::LookUp => LOOKUP,
             Self::LookUpAndFetch => FETCHES,
         }
@@ -278,13 +273,13 @@ fn reason<'a>(
             && served.services.contains(&(peer.local_addr, peer.port))
     };
     let (here, there, at_us) = (peer.local_addr, peer.remote_addr, first.first_seen_us);
-    let is_soon = |after_s: &f64| *after_s <= config.window_s;
-    if let Some(after_s) = served.since_request_s(here, there, at_us).filter(is_soon).filter(|_| !is_peer()) {
-        return Some(Reason::BackToClient { after_s });
-    }
-    let after_s = served.since_other_request_s(here, there, at_us).filter(is_soon);
-    if let Some(after_s) = after_s.filter(|_| !is_peer() && !is_ordinary_reply(peer.port)) {
-        return Some(Reason::BackToOther { after_s });
+    for of in [Service::Exposed, Service::Exploited] {
+        let after_s =
+            served.since_request_s(of, here, there, at_us).filter(|after_s| *after_s <= config.window_s);
+        let is_ordinary = || of == Service::Exploited && is_ordinary_reply(peer.port);
+        if let Some(after_s) = after_s.filter(|_| !is_peer() && !is_ordinary()) {
+            return Some(Reason::BackToClient { after_s, of });
+        }
     }
     if !FOREIGN_LOOKUP_PORTS.contains(&peer.port) || !served.servers.contains(here) {
         return None;
@@ -327,7 +322,7 @@ fn finding(
     let weight = reason.weight();
     let connections = words::count(members.len(), "connection", "connections");
     let (title, what) = match reason {
-        Reason::BackToClient { after_s } | Reason::BackToOther { after_s } => (
+        Reason::BackToClient { after_s, .. } => (
             format!("{} connects back to its client {} on port {}", peer.source, peer.remote_addr, peer.port),
             format!(
                 "{connections}; the first opened {} after a request from {}.",
@@ -373,10 +368,7 @@ fn finding(
         explanation: explanation.join(" "),
         false_positives: String::new(),
         attack: match reason {
-            Reason::BackToClient { .. }
-            | Reason::BackToOther { .. }
-            | Reason::LookUp
-            | Reason::LookUpAndFetch => vec!["T1190", "T1071"],
+            Reason::BackToClient { .. } | Reason::LookUp | Reason::LookUpAndFetch => vec!["T1190", "T1071"],
             Reason::ByChild { .. } => vec!["T1505.003", "T1059"],
         },
         entities: members.entities(),
@@ -385,7 +377,7 @@ fn finding(
         Measurement::new("connections", members.len() as f64, "connections")
             .against(f64::from(config.max_connections)),
     ];
-    if let Reason::BackToClient { after_s } | Reason::BackToOther { after_s } = reason {
+    if let Reason::BackToClient { after_s, .. } = reason {
         measurements.push(Measurement::new("after the request", *after_s, "s").against(config.window_s));
     }
     measurements

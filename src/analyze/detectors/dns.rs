@@ -8,7 +8,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ahash::AHashSet;
+use ahash::{AHashMap, AHashSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -146,9 +146,13 @@ impl Detector for Dns {
         let scene = Scene::of(context)?;
         let mut findings = names::findings(&scene, &queries, config);
         // What is known by its names needs no guess by size.
-        let known: BTreeSet<Way<'_>> = findings.iter().flat_map(|finding| ways(finding, &scene)).collect();
-        let is_known = |finding: &Finding| ways(finding, &scene).iter().any(|way| known.contains(way));
-        findings.extend(sizes::findings(&scene, config).into_iter().filter(|finding| !is_known(finding)));
+        let mut guesses = sizes::findings(&scene, config);
+        if !guesses.is_empty() {
+            let ways = ways(findings.iter().chain(&guesses), &scene);
+            let known: BTreeSet<Way<'_>> = findings.iter().flat_map(|finding| of(finding, &ways)).collect();
+            guesses.retain(|guess| of(guess, &ways).iter().all(|way| !known.contains(way)));
+            findings.append(&mut guesses);
+        }
         findings.extend(generated::findings(&scene, &queries, config));
         findings.sort_by(Finding::worst_first);
         Ok(Outcome::Ran(Output { findings, ..Output::default() }))
@@ -158,11 +162,17 @@ impl Detector for Dns {
 /// Who asked, and which server.
 type Way<'a> = (Source<'a>, &'a str);
 
-/// The ways that the queries of a finding took.
-fn ways<'a>(finding: &Finding, scene: &Scene<'a>) -> Vec<Way<'a>> {
-    let ids: AHashSet<u64> = finding.evidence.connections.iter().copied().collect();
+/// The ways that the queries of some findings took, by connection.
+fn ways<'f, 'a>(findings: impl Iterator<Item = &'f Finding>, scene: &Scene<'a>) -> AHashMap<u64, Way<'a>> {
+    let ids: AHashSet<u64> =
+        findings.flat_map(|finding| finding.evidence.connections.iter().copied()).collect();
     let sockets = scene.sockets.find(&ids);
-    sockets.values().filter_map(|socket| Some((Source::of(socket), socket.remote()?.0))).collect()
+    sockets.iter().filter_map(|(id, socket)| Some((*id, (Source::of(socket), socket.remote()?.0)))).collect()
+}
+
+/// Those of one finding.
+fn of<'a>(finding: &Finding, ways: &AHashMap<u64, Way<'a>>) -> Vec<Way<'a>> {
+    finding.evidence.connections.iter().filter_map(|id| ways.get(id).copied()).collect()
 }
 
 /// Ports on which a resolver is asked: DNS, over TLS, over HTTPS.

@@ -33,11 +33,10 @@ impl<'a> Tested<'a> {
         is_regular_enough: impl Fn(&Candidate<'a>) -> bool,
     ) {
         let first = self.p_values.len();
-        let matters: Vec<bool> = candidates
-            .iter()
-            .map(|candidate| is_reportable(candidate) && is_regular_enough(candidate))
-            .collect();
         self.is_reportable.extend(candidates.iter().map(is_reportable));
+        let judged = candidates.iter().zip(&self.is_reportable[first..]);
+        let matters: Vec<bool> =
+            judged.map(|(candidate, is_reportable)| *is_reportable && is_regular_enough(candidate)).collect();
         let missing: Vec<Asked<'_>> = (first..)
             .zip(&candidates)
             .zip(&matters)

@@ -1,28 +1,11 @@
 //! Evidence that names processes or hosts: captures of packets, events of Elastic's programs, and the
 //! output of a command on several hosts.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::path::Path;
-
 use serde_json::json;
 
-use crate::runner::{Ran, netrec_in};
+use crate::runner::{connections, import, netrec_in};
 use crate::tshark::formats::pcap;
 use crate::tshark::packets::{behind, end, ethernet, ipv4, tcp};
-
-fn import(folder: &Path, contents: &[u8], options: &[&str]) -> Ran {
-    fs::write(folder.join("evidence"), contents).unwrap();
-    netrec_in(folder, &[&["import", "evidence", "-o", "out.parquet", "--force"], options].concat())
-}
-
-/// These columns of the connections in the capture.
-fn connections(folder: &Path, names: &[&str]) -> Vec<Vec<String>> {
-    netrec_in(folder, &["export", "out.parquet", "--format", "csv", "-o", "out.csv", "--force"]);
-    let mut reader = csv::Reader::from_path(folder.join("out.csv")).unwrap();
-    let rows: Vec<BTreeMap<String, String>> = reader.deserialize().map(Result::unwrap).collect();
-    rows.iter().map(|row| names.iter().map(|name| row[*name].clone()).collect()).collect()
-}
 
 /// A handshake of 10.0.1.1 with 10.0.1.2, and whether the packet is from the client.
 fn handshake() -> Vec<(bool, Vec<u8>)> {

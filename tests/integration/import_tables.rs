@@ -1,26 +1,8 @@
 //! Tables of sockets with named columns: PowerShell, osquery, Velociraptor, Defender.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::path::Path;
-
-use crate::runner::{Ran, netrec_in};
+use crate::runner::{connections, import, netrec_in};
 
 const AT: [&str; 2] = ["--at", "2026-11-24T10:00:00Z"];
-
-fn import(folder: &Path, contents: &[u8], options: &[&str]) -> Ran {
-    fs::write(folder.join("evidence"), contents).unwrap();
-    netrec_in(folder, &[&["import", "evidence", "-o", "out.parquet", "--force"], options].concat())
-}
-
-/// These columns of the connections in the capture, in the order of local ports.
-fn connections(folder: &Path, names: &[&str]) -> Vec<Vec<String>> {
-    netrec_in(folder, &["export", "out.parquet", "--format", "csv", "-o", "out.csv", "--force"]);
-    let mut reader = csv::Reader::from_path(folder.join("out.csv")).unwrap();
-    let mut rows: Vec<BTreeMap<String, String>> = reader.deserialize().map(Result::unwrap).collect();
-    rows.sort_by_key(|row| row["local_port"].clone());
-    rows.iter().map(|row| names.iter().map(|name| row[*name].clone()).collect()).collect()
-}
 
 const ENDS: [&str; 6] = ["local_addr", "local_port", "remote_addr", "remote_port", "state", "pid"];
 

@@ -1,30 +1,13 @@
 //! Evidence as people have it: out of terminals, of `grep`, of clouds, and behind other bytes.
 
-use std::collections::BTreeMap;
-use std::fs;
 use std::io::Write as _;
-use std::path::Path;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use crate::runner::{Ran, netrec_in};
+use crate::runner::{connections, import, netrec_in};
 use crate::tshark::formats::timed_pcap;
 use crate::tshark::packets::{end, ethernet, ipv4, tcp};
-
-fn import(folder: &Path, contents: &[u8], options: &[&str]) -> Ran {
-    fs::write(folder.join("evidence"), contents).unwrap();
-    netrec_in(folder, &[&["import", "evidence", "-o", "out.parquet", "--force"], options].concat())
-}
-
-/// These columns of the connections in the capture.
-fn connections(folder: &Path, names: &[&str]) -> Vec<Vec<String>> {
-    netrec_in(folder, &["export", "out.parquet", "--format", "csv", "-o", "out.csv", "--force"]);
-    let mut reader = csv::Reader::from_path(folder.join("out.csv")).unwrap();
-    let mut rows: Vec<BTreeMap<String, String>> = reader.deserialize().map(Result::unwrap).collect();
-    rows.sort_by_key(|row| row["local_port"].clone());
-    rows.iter().map(|row| names.iter().map(|name| row[*name].clone()).collect()).collect()
-}
 
 const ENDS: [&str; 5] = ["local_addr", "local_port", "remote_addr", "remote_port", "bytes_sent"];
 

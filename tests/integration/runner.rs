@@ -1,5 +1,6 @@
 //! Runs the program and reports the result.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,6 +22,21 @@ pub(crate) fn netrec_in<S: AsRef<OsStr>>(folder: &Path, arguments: &[S]) -> Ran 
         stdout: String::from_utf8_lossy(&stdout).into_owned(),
         stderr: String::from_utf8_lossy(&stderr).into_owned(),
     }
+}
+
+/// Imports what somebody has handed over as a file into `out.parquet`.
+pub(crate) fn import(folder: &Path, contents: &[u8], options: &[&str]) -> Ran {
+    fs::write(folder.join("evidence"), contents).unwrap();
+    netrec_in(folder, &[&["import", "evidence", "-o", "out.parquet", "--force"], options].concat())
+}
+
+/// These columns of the connections in `out.parquet`, in the order of local ports.
+pub(crate) fn connections(folder: &Path, names: &[&str]) -> Vec<Vec<String>> {
+    netrec_in(folder, &["export", "out.parquet", "--format", "csv", "-o", "out.csv", "--force"]);
+    let mut reader = csv::Reader::from_path(folder.join("out.csv")).unwrap();
+    let mut rows: Vec<BTreeMap<String, String>> = reader.deserialize().map(Result::unwrap).collect();
+    rows.sort_by_key(|row| row["local_port"].clone());
+    rows.iter().map(|row| names.iter().map(|name| row[*name].clone()).collect()).collect()
 }
 
 /// Every file below a folder, sorted.

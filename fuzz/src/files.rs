@@ -52,7 +52,7 @@ impl Files {
         }
         let paths = self.files.iter().map(|(path, _)| path.clone()).collect();
         let plan = Plan { paths, from, inside: Vec::new(), taken_at_us: Some(0) };
-        let imported = import(&plan, &self.folder.join("out.parquet"), Overwrite::Never, &|_, _| {});
+        let imported = import(&plan, &self.folder.join("out.parquet"), Overwrite::Allowed, &|_, _| {});
         check(imported);
     }
 }

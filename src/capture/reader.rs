@@ -259,9 +259,9 @@ impl CaptureFile {
         nulls.is_some_and(|nulls| i64::try_from(nulls) == Ok(group.num_rows()))
     }
 
-    /// The rows of one row group, in batches with exactly these columns, in schema order. Rows are
-    /// sorted by `conn_id`, then `ts`. The bytes are first checked against their hash, if the file
-    /// has one.
+    /// The rows of one row group, in batches with these columns and no others, in schema order. A
+    /// column that the writing version did not have is absent. Rows are sorted by `conn_id`, then
+    /// `ts`. The bytes are first checked against their hash, if the file has one.
     ///
     /// # Errors
     /// [`Error::Damaged`] if the row group was changed since it was recorded, or cannot be decoded.

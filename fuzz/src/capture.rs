@@ -52,7 +52,7 @@ pub struct Finished {
 #[derive(Debug, Clone, Copy)]
 pub enum Overwrite {
     /// Nothing is written, so nothing is replaced.
-    Never,
+    Allowed,
 }
 
 /// Looks at what must hold for every row of a capture, and counts them.

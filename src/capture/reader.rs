@@ -60,6 +60,15 @@ pub struct CaptureFile {
     selection: Option<Selection>,
 }
 
+/// A footer by which the rows of a capture can be read; else the reason why they cannot.
+pub(super) fn readable(footer: ParquetMetaData) -> Result<ArrowReaderMetadata, String> {
+    let read = || ArrowReaderMetadata::try_new(Arc::new(footer), ArrowReaderOptions::new());
+    let footer =
+        guard::ok_unless_panic(read).ok_or("its footer cannot be read")?.map_err(|e| describe(&e))?;
+    check_columns(footer.schema())?;
+    Ok(footer)
+}
+
 /// Bytes with a footer. A finished capture has one segment; an unfinished recording has two, the
 /// rows in its row groups and those in its journal.
 #[derive(Debug)]
@@ -81,13 +90,8 @@ impl FileSegment {
         footer: ParquetMetaData,
         hashes: Vec<GroupHash>,
     ) -> Result<Self> {
-        let not_a_capture = |reason: String| Error::NotACapture { path: path.to_path_buf(), reason };
-        let footer = guard::ok_unless_panic(|| {
-            ArrowReaderMetadata::try_new(Arc::new(footer), ArrowReaderOptions::new())
-        })
-        .ok_or_else(|| not_a_capture("its footer cannot be read".to_owned()))?
-        .map_err(|e| not_a_capture(describe(&e)))?;
-        check_columns(footer.schema()).map_err(not_a_capture)?;
+        let not_a_capture = |reason| Error::NotACapture { path: path.to_path_buf(), reason };
+        let footer = readable(footer).map_err(not_a_capture)?;
         Ok(Self { source, footer, hashes, joint: Joint::default(), path: None })
     }
 

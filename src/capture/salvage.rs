@@ -18,7 +18,7 @@ use super::folder::{self, Origin, ROWS};
 use super::footer::{self, Description};
 use super::journal::Legible;
 use super::partial_file::{Existing, Record};
-use super::reader::FileSegment;
+use super::reader::{FileSegment, readable};
 use super::row_group::{self, Absorbed, RowGroup, TickRows};
 use super::source::Source;
 use super::{Metadata, frame, journal};
@@ -301,6 +301,7 @@ impl Found {
         let described = footer.and_then(|footer| {
             let row_group = footer.row_groups().first()?.clone();
             let schema = footer.file_metadata().clone();
+            readable(footer).ok()?;
             let description =
                 guard::ok_unless_panic(|| Description::new(&schema, row_group).ok()).flatten()?;
             Some((schema, description))

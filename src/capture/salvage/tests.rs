@@ -1,5 +1,9 @@
 //! What is said of a recording that did not end as it should.
 
+use parquet::file::metadata::{FileMetaData, KeyValue};
+
+use super::super::partial_file::PartialFile;
+use super::super::{Protocol, Row};
 use super::*;
 
 const PATH: &str = "web-01.parquet";
@@ -80,4 +84,39 @@ fn a_recording_without_a_snapshot_says_why() {
     );
     let rotten = reason(&nothing(Origin::Recording, 90, &["rotten"]));
     assert!(rotten.contains("none of the 90 bytes") && rotten.contains("(rotten)"), "{rotten}");
+}
+
+/// A growing file of one row group of three rows, whose record has this schema of Arrow.
+fn found_with_arrow_schema(text: &str) -> Found {
+    let own = row_group::schema().unwrap();
+    let pairs = vec![KeyValue::new("ARROW:schema".to_owned(), text.to_owned())];
+    let schema = FileMetaData::new(
+        own.version(),
+        0,
+        own.created_by().map(str::to_owned),
+        Some(pairs),
+        own.schema_descr_ptr(),
+        own.column_orders().cloned(),
+    );
+    let file = tempfile::tempfile().unwrap();
+    let existing = Existing { schema: Some(schema), ..Existing::default() };
+    let mut growing = PartialFile::resume(Path::new(PATH), file.try_clone().unwrap(), existing).unwrap();
+    let mut group = RowGroup::default();
+    for conn_id in 0..3 {
+        group.push(&Row::snapshot(conn_id, Protocol::Tcp, ([10, 0, 0, 1].into(), 443)));
+    }
+    growing.append(&mut group, &Metadata::default()).unwrap();
+    find(&Source::File(file))
+}
+
+#[test]
+fn a_row_group_whose_record_describes_no_capture_is_lost_and_counted() {
+    let own = row_group::schema().unwrap().key_value_metadata().unwrap();
+    let own = own.iter().find(|pair| pair.key == "ARROW:schema").unwrap().value.clone().unwrap();
+    let whole = found_with_arrow_schema(&own);
+    assert_eq!((whole.rows(), whole.rows_lost), (3, 0));
+    // A message of Arrow whose offsets lead out of it.
+    let lost = found_with_arrow_schema("/////wgAAAAA////AAAAAA==");
+    assert_eq!((lost.rows(), lost.rows_lost), (0, 3));
+    assert!(lost.lost_sentence().unwrap().contains("at least 3 rows"));
 }

@@ -26,8 +26,8 @@ const HELP: &str = "Examples:\n\
 \x20 netrec fleet submit s3://captures/2026/ --master yarn -o s3://reports/2026/\n\n\
 This program is sent to the workers, each of which maps batches of captures; then Spark runs the statements of sql/ on \
 the tables. Captures and output must be at the same path on every worker, or in object storage. DIR/tables and \
-DIR/results have what Spark wrote, DIR/report the report of netrec fleet reduce. Requires spark-submit and Python with \
-pyspark, both of the user's; for an output in object storage also hadoop-aws and its settings.\n\n\
+DIR/results have what Spark wrote, DIR/report the report of netrec fleet reduce. Requires spark-submit, and Python with \
+pyspark, pandas and pyarrow (pip install 'pyspark[sql]') on all workers.\n\n\
 Exit codes: 0 done · 1 failed, or too many captures could not be read · 3 a capture could not be read, or is degraded";
 
 #[derive(Debug, Args)]
@@ -99,10 +99,8 @@ fn plan_of(arguments: &Arguments, batches: &[Batch], output: &Output) -> Result<
         "program": program.file_name().map(|name| name.to_string_lossy()),
         "arguments": arguments.with.to_arguments()?,
         "tables": output.path_of("tables"),
-        "spark_tables": output.for_spark("tables"),
-        "results": output.for_spark("results"),
-        "work": output.for_spark("work"),
-        "is_remote": output.is_remote(),
+        "results": output.path_of("results"),
+        "work": output.path_of("work"),
         "max_failed": arguments.bounds.limits().most_failed,
         "statements": STATEMENTS.iter().map(|(name, statement)| json!([name, statement])).collect::<Vec<_>>(),
         "kept": RESULTS.iter().map(|table| table.name).collect::<Vec<_>>(),
@@ -140,23 +138,11 @@ impl Output {
         Ok(Self::Remote(url, temporary))
     }
 
-    fn is_remote(&self) -> bool {
-        matches!(self, Self::Remote(..))
-    }
-
-    /// One of its folders, as netrec takes it.
+    /// One of its folders.
     fn path_of(&self, name: &str) -> PathBuf {
         match self {
             Self::Folder(folder) => folder.join(name),
             Self::Remote(url, _) => url.join(name).as_folder().to_path(),
-        }
-    }
-
-    /// One of its folders, as Spark takes it: `s3a` is what Hadoop calls its current client.
-    fn for_spark(&self, name: &str) -> String {
-        match self {
-            Self::Folder(folder) => folder.join(name).display().to_string(),
-            Self::Remote(url, _) => format!("s3a://{}/{}", url.bucket(), url.join(name).key()),
         }
     }
 

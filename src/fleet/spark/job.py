@@ -5,14 +5,20 @@ named by the captures that they are made of and renamed when they are whole, so 
 executor was lost, a slow task was started again) leaves the same files.
 """
 
+import itertools
 import json
 import os
 import subprocess
 import sys
 import tempfile
+from urllib.parse import urlsplit
 
-from pyspark import SparkFiles
+import pyarrow as pa
+import pyarrow.fs
+import pyarrow.parquet as pq
+from pyspark import SparkFiles, TaskContext
 from pyspark.sql import SparkSession
+from pyspark.sql.pandas.types import from_arrow_schema, to_arrow_schema
 
 # Exit codes of `netrec fleet map` with which a batch is done; with any other Spark runs the task again.
 DONE = (0, 3)
@@ -32,27 +38,93 @@ def map_batch(captures, plan):
     return ran.returncode
 
 
-def file_system(spark, folder):
-    """A folder as Hadoop's path, and the file system that holds it."""
-    path = spark._jvm.org.apache.hadoop.fs.Path(folder)
-    return path, path.getFileSystem(spark._jsc.hadoopConfiguration())
+def place_of(name):
+    """A file system and the path in it, for a path or the URL of an object or prefix.
+
+    Object storage is read and written with the settings that netrec itself takes. It needs no part of Hadoop.
+    """
+    url = urlsplit(name)
+    if url.scheme != "s3":
+        return pyarrow.fs.LocalFileSystem(), name
+    environment = os.environ
+    settings = {"tls_ca_file_path": environment.get("AWS_CA_BUNDLE"), "region": environment.get("AWS_REGION")}
+    endpoint = urlsplit(environment.get("AWS_ENDPOINT_URL_S3") or environment.get("AWS_ENDPOINT_URL") or "")
+    if endpoint.netloc:
+        settings.update(scheme=endpoint.scheme, endpoint_override=endpoint.netloc)
+    return pyarrow.fs.S3FileSystem(**settings), name.removeprefix("s3://").rstrip("/")
 
 
-def check_storage(spark, plan):
-    """Ends the job before the work, rather than after it, if Spark cannot use the object storage."""
+def check_storage(plan):
+    """Ends the job before the work, rather than after it, if the driver cannot use the place of the results."""
     try:
-        folder, files = file_system(spark, plan["results"])
-        files.exists(folder)
-    except Exception as error:
-        reason = str(error).strip().splitlines()[0][:500]
-        sys.exit(
-            f"Spark cannot use {plan['results']} ({reason}). It needs hadoop-aws (--conf spark.jars.packages="
-            "org.apache.hadoop:hadoop-aws:VERSION, with the version of Spark's Hadoop) and access (--conf spark.hadoop.fs.s3a.…)"
-        )
+        files, folder = place_of(plan["results"])
+        files.get_file_info(folder)
+    except OSError as error:
+        sys.exit(f"{plan['results']} cannot be used from Spark's driver: {str(error).strip()[:500]}")
+
+
+def names_in(folder):
+    files, path = place_of(folder)
+    return sorted(info.base_name for info in files.get_file_info(pyarrow.fs.FileSelector(path, allow_not_found=True)))
+
+
+def read_files(names):
+    """The batches of rows in the Parquet files that a worker gets."""
+    for batch in names:
+        for name in batch.column("name").to_pylist():
+            files, path = place_of(name)
+            with files.open_input_file(path) as file:
+                yield from pq.ParquetFile(file).iter_batches()
+
+
+def frame_of(spark, folder, names):
+    """A data frame of these Parquet files of a folder, with a task for each."""
+    paths = [f"{folder}/{name}" for name in names]
+    files, path = place_of(paths[0])
+    with files.open_input_file(path) as file:
+        schema = from_arrow_schema(pq.read_schema(file))
+    rows = spark.sparkContext.parallelize([(path,) for path in paths], len(paths))
+    return spark.createDataFrame(rows, "name string").mapInArrow(read_files, schema)
+
+
+def table(spark, plan, name):
+    names = [file for file in names_in(plan["tables"]) if file.startswith(f"{name}-")]
+    if not names:
+        sys.exit(f"the map step left no {name}-*.parquet in {plan['tables']}")
+    return frame_of(spark, plan["tables"], names)
+
+
+def write(frame, folder):
+    """Writes a data frame as Parquet files, one for each partition that has rows, from the workers; gives their names.
+
+    Each attempt at a task writes a file of its own. Those of attempts that were lost or came second are removed.
+    """
+    schema = to_arrow_schema(frame.schema)
+
+    def write_partition(batches):
+        task = TaskContext.get()
+        first = next((batch for batch in batches if batch.num_rows), None)
+        # The first partition is written without rows too, so that a result without rows has a schema.
+        if first is None and task.partitionId() > 0:
+            return
+        name = f"part-{task.partitionId():05}-{task.taskAttemptId()}.parquet"
+        files, path = place_of(f"{folder}/{name}")
+        with files.open_output_stream(path) as file, pq.ParquetWriter(file, schema, compression="zstd") as writer:
+            for batch in itertools.chain([first] if first else [], batches):
+                writer.write_batch(batch.cast(schema))
+        yield pa.record_batch([[name]], ["name"])
+
+    files, path = place_of(folder)
+    if isinstance(files, pyarrow.fs.LocalFileSystem):
+        files.create_dir(path)
+    names = sorted(row["name"] for row in frame.mapInArrow(write_partition, "name string").collect())
+    for stray in set(names_in(folder)) - set(names):
+        files.delete_file(f"{path}/{stray}")
+    return names
 
 
 def refuse_too_many_failed(spark, plan):
-    captures = spark.read.parquet(f"{plan['spark_tables']}/captures-*.parquet")
+    captures = table(spark, plan, "captures")
     counts = {row["status"]: row["count"] for row in captures.groupBy("status").count().collect()}
     failed = counts.get("error", 0)
     read = counts.get("ok", 0) + counts.get("degraded", 0)
@@ -61,24 +133,25 @@ def refuse_too_many_failed(spark, plan):
 
 
 def reduce_tables(spark, plan):
-    for table in ("connections", "host_addresses"):
-        spark.read.parquet(f"{plan['spark_tables']}/{table}-*.parquet").createOrReplaceTempView(table)
+    for name in ("connections", "host_addresses"):
+        table(spark, plan, name).createOrReplaceTempView(name)
     for name, statement in plan["statements"]:
-        folder = plan["results"] if name in plan["kept"] else plan["work"]
-        place = f"{folder}/{name}.parquet"
-        spark.sql(statement).write.mode("overwrite").parquet(place)
-        spark.read.parquet(place).createOrReplaceTempView(name)
-    folder, files = file_system(spark, plan["work"])
-    files.delete(folder, True)
+        folder = f"{plan['results'] if name in plan['kept'] else plan['work']}/{name}.parquet"
+        # Later statements read the files. From a plan that holds all earlier ones, Spark would begin again each time.
+        names = write(spark.sql(statement), folder)
+        frame_of(spark, folder, names).createOrReplaceTempView(name)
+    files, path = place_of(plan["work"])
+    files.delete_dir(path)
 
 
 def main():
     with open(sys.argv[1], encoding="utf-8") as file:
         plan = json.load(file)
+    for folder in ("tables", "results", "work"):
+        plan[folder] = plan[folder].rstrip("/")
     spark = SparkSession.builder.config("spark.sql.session.timeZone", "UTC").getOrCreate()
     try:
-        if plan["is_remote"]:
-            check_storage(spark, plan)
+        check_storage(plan)
         batches = spark.sparkContext.parallelize(plan["batches"], len(plan["batches"]))
         task = {key: plan[key] for key in ("program", "tables", "arguments")}
         batches.map(lambda captures: map_batch(captures, task)).collect()

@@ -5,6 +5,8 @@ mod scans;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
 use schemars::JsonSchema;
@@ -201,7 +203,8 @@ impl Detector for PortScan {
             ledgers or games use that port by default, or if each host was tried on hardly more than a port of its own and \
             none is of a service: clients find their peers and servers that way. Bots \
             of a peer-to-peer network share a port that nothing else uses, and most on their list are \
-            gone. Over TCP it is low if a fifth of the hosts exchange data. From \
+            gone. Over TCP it is low if a fifth of the hosts exchange data. None of this applies if half of the hosts \
+            have addresses next to each other, because peers are scattered, and who sweeps a range takes each address in it. From \
             outside the local networks it is medium for many ports of this host and low for a few, \
             because every public address is probed all day. A small scan is low, and medium if no port of \
             the host answered. A fast fan-out is medium.",
@@ -333,6 +336,9 @@ fn severity(scan: &Scan<'_>, members: Members<'_, '_>) -> Severity {
 /// Whether it may be a peer-to-peer network, whose peers are mostly gone: datagrams to one port that no service is
 /// registered for, or connections of which more answer than of a scan.
 fn is_peer_to_peer(scan: &Scan<'_>) -> bool {
+    if is_range(scan) {
+        return false;
+    }
     let port = match scan.kind {
         Kind::Horizontal(port) => port,
         Kind::Block => return is_swarm(scan),
@@ -351,6 +357,25 @@ fn is_peer_to_peer(scan: &Scan<'_>) -> bool {
         }
         Transport::Icmp => false,
     }
+}
+
+/// Whether half of the hosts or more are next to another one by their addresses, as of a range that is swept. Peers are scattered
+/// over the internet.
+fn is_range(scan: &Scan<'_>) -> bool {
+    let hosts: BTreeSet<u128> = scan.hosts().iter().filter_map(|host| as_number(host)).collect();
+    let is_next = |host: &&u128| {
+        host.checked_add(1).is_some_and(|next| hosts.contains(&next))
+            || host.checked_sub(1).is_some_and(|before| hosts.contains(&before))
+    };
+    2 * hosts.iter().filter(is_next).count() >= hosts.len().max(1)
+}
+
+/// An address as a number.
+fn as_number(host: &str) -> Option<u128> {
+    Some(match host.parse().ok()? {
+        IpAddr::V4(addr) => u128::from(u32::from(addr)),
+        IpAddr::V6(addr) => u128::from(addr),
+    })
 }
 
 /// Whether each host was tried over UDP on hardly more than a port of its own, and none of the ports is that of a service:

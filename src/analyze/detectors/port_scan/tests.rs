@@ -22,6 +22,11 @@ fn host(n: u16) -> String {
     format!("10.0.{}.{}", n / 250, 1 + n % 250)
 }
 
+/// A peer somewhere on the internet, with no other one next to it.
+fn peer(n: u16) -> String {
+    format!("203.{}.113.{}", n % 250, 1 + n / 250)
+}
+
 /// `nmap -sT -p1-1000 127.0.0.1` with two open ports, both sides of which are in the capture.
 fn nmap_on_loopback() -> Capture {
     let mut capture = Capture::new(60);
@@ -332,7 +337,7 @@ fn peers_on_a_port_that_nothing_else_uses_are_bots_if_most_are_gone() {
     let severity = |port: u16, gone: u16| {
         let mut capture = Capture::new(600);
         for n in 0..60_u16 {
-            let conn = Conn::to(&format!("203.0.113.{n}"), port).udp().at(f64::from(n));
+            let conn = Conn::to(&peer(n), port).udp().at(f64::from(n));
             let answers = u64::from(n % 10 >= gone);
             capture.add(conn.bytes(16, answers * 600).packets_sent(1).packets_received(answers));
         }
@@ -347,7 +352,7 @@ fn a_tcp_port_on_which_a_third_of_the_hosts_answers_is_peer_to_peer_and_one_on_w
     let severity = |gone: u16| {
         let mut capture = Capture::new(600);
         for n in 0..60_u16 {
-            let conn = Conn::to(&format!("203.0.113.{n}"), 16_464).by("peer", 9).at(f64::from(n));
+            let conn = Conn::to(&peer(n), 16_464).by("peer", 9).at(f64::from(n));
             capture.add(if n % 10 < gone { conn.unanswered() } else { conn });
         }
         only(&capture).judgement.severity
@@ -375,8 +380,7 @@ fn a_peer_that_tries_each_peer_on_its_own_port_is_low_and_services_of_every_host
         let mut capture = Capture::new(600);
         for n in 0..60 {
             for port in ports(n) {
-                let conn =
-                    Conn::to(&format!("203.0.113.{n}"), port).udp().packets_sent(1).packets_received(0);
+                let conn = Conn::to(&peer(n), port).udp().packets_sent(1).packets_received(0);
                 capture.add(conn.bytes(40, 0).at(f64::from(n)));
             }
         }
@@ -384,4 +388,17 @@ fn a_peer_that_tries_each_peer_on_its_own_port_is_low_and_services_of_every_host
     };
     assert_eq!(severity(&|n| vec![40_000 + n % 6]), Some(Severity::Low));
     assert!(severity(&|_| vec![53, 123, 161, 500, 5353, 389]) >= Some(Severity::Medium));
+}
+
+#[test]
+fn a_range_that_is_swept_is_no_list_of_peers_whatever_the_port() {
+    let severity = |addr: fn(u16) -> String| {
+        let mut capture = Capture::new(60);
+        for n in 0..200 {
+            let conn = Conn::to(&addr(n), 6_892).udp().bytes(25, 0).packets_sent(1).packets_received(0);
+            capture.add(conn.at(f64::from(n) / 1_000.0));
+        }
+        only(&capture).judgement.severity
+    };
+    assert_eq!((severity(|n| format!("203.0.113.{n}")), severity(peer)), (Severity::High, Severity::Low));
 }

@@ -51,6 +51,17 @@ impl Default for Thresholds {
 const SESSION: f64 = 1.0;
 const SHORT_SESSION: f64 = 0.5;
 
+/// Packets a second, each way and on average over this many seconds or longer, that nobody types: a game, a call.
+const REAL_TIME_PACKETS_PER_S: f64 = 1.0;
+const REAL_TIME_S: f64 = 300.0;
+
+/// The fact that every program with a protocol of its own has against it.
+const PORT_UNUSUAL: &str = "port-unusual";
+
+/// Bytes of a short session, and how many times what came back, that are handed in: stolen files. Clients receive.
+const HANDED_IN_BYTES: u64 = 100_000;
+const HANDED_IN_RATIO: u64 = 10;
+
 /// Share of the time from which on a session is looked at: a shell that somebody tries out. By itself it weighs nothing, and
 /// so does its shape, because every short exchange on a port of its own has it.
 const SHORTEST: f64 = 1.0 / 6.0;
@@ -86,13 +97,17 @@ impl Detector for C2Session {
             another network), or if it went to a default port of attack tools inside the network. A \
             session of at least `min_duration_s` weighs 1, a session of at least half of that 0.5, and one \
             of at least a sixth counts by other facts alone: no \
-            length separates the two, so a short session needs more evidence. Facts about \
+            length separates the two, so a short session needs more evidence. An unusual port is not enough for a session \
+            below `min_duration_s`, because messengers, VPNs and every other protocol of its own have such sessions, unless it sends 100 kB or \
+            more and ten times what comes back, as a stealer does. Facts about \
             program and destination add or subtract their weights (path, masquerading name, shell; \
             unusual port; a missing or generated name, or one in a cheap top-level domain; a certificate that no \
             authority signed for the name that is asked for; a source that asks for its own public address; rarity; \
             known service, infrastructure). Many small \
             packets both ways, of at most `max_bytes_per_packet` bytes on average, add 0.5 on ports \
-            without a registered service, from half of `min_duration_s` on. Sessions of one source with `peer_to_peer_from` destinations or \
+            without a registered service, from `min_duration_s` on. If there is more than one a second each way, on average over \
+            five minutes or longer, they subtract 1 instead: that is a game or a call, and people who type or wait for answers pause. \
+            Sessions of one source with `peer_to_peer_from` destinations or \
             more on unusual ports, or by address on web ports, subtract 1.5: peer-to-peer programs, and messengers and calls \
             with a list of relays. An average of 25 kB a second or more (a dozen pages of text) subtracts 1, and \
             2 if 99 % of the bytes go one way: that is a transfer or a stream. Slower downloads over HTTP (300 kB or \
@@ -151,7 +166,7 @@ fn findings(scene: &Scene<'_>, config: &Thresholds) -> Vec<Finding> {
         }
         let mut appraisal = scene.appraise(members);
         let longest = longest_s(members, config);
-        appraisal.extend(shape(&peer, members, config).filter(|_| longest >= config.min_duration_s / 2.0));
+        appraisal.extend(shape(&peer, members, longest, config).filter(|_| longest >= config.min_duration_s));
         appraisal.extend(bulk(members, longest));
         // That others are like it only lowers it.
         if is_reported(&appraisal, members, config) {
@@ -170,7 +185,7 @@ fn findings(scene: &Scene<'_>, config: &Thresholds) -> Vec<Finding> {
 }
 
 fn is_reported(appraisal: &Appraisal, members: Members<'_, '_>, config: &Thresholds) -> bool {
-    appraisal.severity(weight(longest_s(members, config), config)) >= Severity::Medium
+    appraisal.severity(weight(members, appraisal, config)) >= Severity::Medium
 }
 
 fn is_session(members: Members<'_, '_>, config: &Thresholds) -> bool {
@@ -178,13 +193,24 @@ fn is_session(members: Members<'_, '_>, config: &Thresholds) -> bool {
         && longest_s(members, config) >= SHORTEST * config.min_duration_s
 }
 
-/// What a session of this length weighs.
-fn weight(longest_s: f64, config: &Thresholds) -> f64 {
-    match longest_s / config.min_duration_s {
+/// What a session weighs by itself.
+fn weight(members: Members<'_, '_>, appraisal: &Appraisal, config: &Thresholds) -> f64 {
+    let has_more_than_a_port =
+        || appraisal.raising().any(|factor| factor.id != PORT_UNUSUAL) || is_handed_in(members);
+    match longest_s(members, config) / config.min_duration_s {
         share if share >= 1.0 => SESSION,
-        share if share >= 0.5 => SHORT_SESSION,
+        share if share >= 0.5 && has_more_than_a_port() => SHORT_SESSION,
         _ => 0.0,
     }
+}
+
+/// Whether much more was sent than received.
+fn is_handed_in(members: Members<'_, '_>) -> bool {
+    let sum = |field: fn(&Socket<'_>) -> Option<u64>| {
+        members.iter().filter_map(|socket| field(&socket)).fold(0, u64::saturating_add)
+    };
+    let (sent, received) = (sum(|socket| socket.bytes_sent), sum(|socket| socket.bytes_received));
+    sent >= HANDED_IN_BYTES && sent >= received.saturating_mul(HANDED_IN_RATIO)
 }
 
 /// The longest time without a pause in which established connections overlap or follow each other.
@@ -240,8 +266,8 @@ fn like_others<'a>(
     })
 }
 
-/// Small packets both ways, as when one end sends commands and the other answers.
-fn shape(peer: &Peer<'_>, members: Members<'_, '_>, config: &Thresholds) -> Option<Factor> {
+/// Small packets both ways, as when one end sends commands and the other answers, or without a pause, as in a game.
+fn shape(peer: &Peer<'_>, members: Members<'_, '_>, longest_s: f64, config: &Thresholds) -> Option<Factor> {
     // Requests and acknowledgements of a web session have the same shape.
     if services::name(peer.protocol, peer.port).is_some() {
         return None;
@@ -256,13 +282,18 @@ fn shape(peer: &Peer<'_>, members: Members<'_, '_>, config: &Thresholds) -> Opti
         && bytes > 0
         && bytes as f64 / sent as f64 <= config.max_bytes_per_packet;
     is_interactive.then(|| {
-        let says = format!(
+        let packets = format!(
             "{} packets sent, averaging {}, and {} received",
             humanize::count(sent),
             words::bytes(bytes as f64 / sent as f64),
             humanize::count(received)
         );
-        Factor::new("session-interactive", 0.5, says)
+        if longest_s >= REAL_TIME_S && sent.min(received) as f64 >= REAL_TIME_PACKETS_PER_S * longest_s {
+            let says =
+                format!("{packets}: more than one a second each way without a pause, as in a game or a call");
+            return Factor::new("session-real-time", -1.0, says);
+        }
+        Factor::new("session-interactive", 0.5, packets)
     })
 }
 
@@ -311,7 +342,7 @@ fn finding(peer: &Peer<'_>, members: Members<'_, '_>, appraisal: &Appraisal, con
     let to =
         name.map_or_else(|| peer.remote_addr.to_owned(), |name| format!("{name} ({})", peer.remote_addr));
     let judgement = Judgement {
-        severity: appraisal.severity(weight(longest, config)),
+        severity: appraisal.severity(weight(members, appraisal, config)),
         confidence: Confidence::new(0.4 + 0.1 * appraisal.total()),
         title: format!(
             "{}: possible remote-control session with {to} port {} for {}",
@@ -329,8 +360,12 @@ fn finding(peer: &Peer<'_>, members: Members<'_, '_>, appraisal: &Appraisal, con
         Measurement::new("connections", members.len() as f64, "connections"),
         Measurement::new("sent", sent, "bytes"),
         Measurement::new("received", received, "bytes"),
-        Measurement::new("weight of the evidence", weight(longest, config) + appraisal.total(), "")
-            .against(2.0),
+        Measurement::new(
+            "weight of the evidence",
+            weight(members, appraisal, config) + appraisal.total(),
+            "",
+        )
+        .against(2.0),
     ];
     measurements
         .extend(appraisal.factors().iter().map(|factor| Measurement::new(factor.id, factor.weight, "")));

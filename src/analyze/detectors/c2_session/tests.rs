@@ -115,3 +115,28 @@ fn a_slow_download_over_http_is_no_session_and_a_stage_of_the_same_size_is_one()
     };
     assert_eq!((found("http"), found("unknown")), (0, 1));
 }
+
+#[test]
+fn a_game_is_no_session_and_a_shell_on_the_same_port_is_one() {
+    let found = |packets, seconds| {
+        let mut capture = Capture::new(3_600);
+        let conn =
+            Conn::to("203.0.113.5", 7_777).unowned().lasting(seconds).bytes(80 * packets, 90 * packets);
+        capture.add(conn.packets_sent(packets).packets_received(packets));
+        capture.run::<C2Session>().findings.len()
+    };
+    assert_eq!((found(4_000, 2_000.0), found(400, 2_000.0)), (0, 1));
+    assert_eq!(found(400, 200.0), 1, "too short to tell whether it pauses");
+}
+
+#[test]
+fn a_session_of_less_than_a_minute_needs_more_than_a_port_of_its_own() {
+    let found = |port, seconds, sent| {
+        let mut capture = Capture::new(300);
+        let conn = Conn::to("203.0.113.5", port).unowned().lasting(seconds).bytes(sent, 9_000);
+        capture.add(conn.packets_sent(60).packets_received(60));
+        capture.run::<C2Session>().findings.len()
+    };
+    assert_eq!((found(4_244, 47.0, 9_000), found(4_244, 70.0, 9_000), found(4_444, 47.0, 9_000)), (0, 1, 1));
+    assert_eq!(found(4_244, 47.0, 300_000), 1, "handed in");
+}

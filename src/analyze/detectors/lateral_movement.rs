@@ -52,6 +52,27 @@ const NEVER_FROM_OUTSIDE: [u16; 5] = [23, 3389, 5900, 5985, 5986];
 /// Shortest session from outside that is a login and not a guess, in seconds.
 const FROM_OUTSIDE_S: f64 = 60.0;
 
+/// What automation is done with on Unix: Ansible, backups, deployments reach every host over it, each day.
+const SSH: u16 = 22;
+
+/// Who is contacted by a host and connects to it within this time answers, as print servers and management servers do.
+const ANSWER_US: i64 = 60_000_000;
+
+/// Bytes with which a server may notify a client: the dialogs of a login and of a call. A copied program takes more.
+const ANSWER_BYTES: u64 = 10_000;
+
+/// Two visits of one host that are this far apart are two rounds, and by how much their bytes may differ.
+const ROUND_US: i64 = 600_000_000;
+const ALIKE: f64 = 0.25;
+
+/// Share of the hosts that are visited in rounds by a job. An intruder has no reason to do the same thing again.
+const IN_ROUNDS: f64 = 0.8;
+
+/// What a fan-out weighs: one that is done in rounds, and any other; and one that is wide, but not over SSH.
+const SCHEDULED: f64 = 1.0;
+const FAN_OUT: f64 = 2.5;
+const WIDE: f64 = 4.0;
+
 /// Ports on which a session gives somebody a shell or a desktop; file sharing alone makes no chain.
 const LOGIN_PORTS: [u16; 6] = [22, 23, 3389, 5900, 5985, 5986];
 
@@ -70,10 +91,13 @@ impl Detector for LateralMovement {
         how_it_decides: "Established internal connections on administration ports are grouped by source \
             and port. At least `min_hosts` different hosts within `window_s` are a fan-out. Hosts that \
             are contacted on a clock (once a minute or less, or ten times and more at a fixed interval) are \
-            monitored and do not count, nor do connections without data. A login to a \
+            monitored and do not count, nor do connections without data, nor hosts that had contacted the source within the \
+            minute before and are sent at most 10 kB: print and management servers connect back to notify their clients. A login to a \
             host followed within `chain_s` by a login from that host to another one that it had not \
             contacted before is a chain; file sharing alone does not make one. A fan-out is medium, and \
-            high with three times `min_hosts` or a suspicious program; a chain is low, and medium if it reaches \
+            high with three times `min_hosts` (but not over SSH, which automation uses) or a suspicious program. It is low if four in five of the \
+            hosts are visited again ten minutes later or more and about the same number of bytes is sent: a job that is \
+            scheduled. A chain is low, and medium if it reaches \
             two hosts or goes on from the host that it reached, or if it begins with a session of a minute \
             or longer from outside over Telnet, RDP, VNC or WinRM. Remote execution weighs 2: 1 kB or more sent to WinRM, or a query to \
             the endpoint mapper (port 135) followed within a minute by a connection to an RPC port \
@@ -143,7 +167,46 @@ struct FanOut<'a> {
     port: u16,
     hosts: BTreeSet<&'a str>,
     most_within: usize,
+    /// Nearly every host is visited again later, for the same.
+    is_scheduled: bool,
     rows: Vec<usize>,
+}
+
+/// When each client visits each server.
+struct Visits<'a>(BTreeMap<(&'a str, &'a str), Vec<i64>>);
+
+impl<'a> Visits<'a> {
+    fn of(peers: &[ByPeer<'a>], sockets: &Sockets<'a>) -> Self {
+        let mut visits: BTreeMap<(&str, &str), Vec<i64>> = BTreeMap::new();
+        for (peer, rows) in peers {
+            let times = rows.iter().map(|row| sockets.first_seen_us(*row));
+            visits.entry(peer.client_and_server()).or_default().extend(times);
+        }
+        for times in visits.values_mut() {
+            times.sort_unstable();
+        }
+        Self(visits)
+    }
+
+    /// Whether the server had contacted the client shortly before each of these connections.
+    fn are_answers(&self, peer: &Peer<'_>, rows: &[usize], sockets: &Sockets<'_>) -> bool {
+        let (client, server) = peer.client_and_server();
+        let Some(times) = self.0.get(&(server, client)) else { return false };
+        rows.iter().all(|row| {
+            let at_us = sockets.first_seen_us(*row);
+            let before = times.partition_point(|time| *time <= at_us);
+            let is_soon = before.checked_sub(1).is_some_and(|last| at_us - times[last] <= ANSWER_US);
+            is_soon && sockets.get(*row).bytes_sent.is_some_and(|bytes| bytes <= ANSWER_BYTES)
+        })
+    }
+}
+
+/// Whether a host is visited again later, with about the same number of bytes.
+fn is_in_rounds(rows: &[usize], sockets: &Sockets<'_>) -> bool {
+    let visit = |row: &usize| (sockets.first_seen_us(*row), sockets.get(*row).bytes_sent);
+    let Some((first_us, Some(sent))) = rows.first().map(visit) else { return false };
+    let is_alike = |bytes: u64| bytes.abs_diff(sent) as f64 <= ALIKE * sent as f64;
+    rows.iter().map(visit).any(|(at_us, bytes)| at_us - first_us >= ROUND_US && bytes.is_some_and(is_alike))
 }
 
 fn fan_outs<'a>(peers: &[ByPeer<'a>], sockets: &Sockets<'a>, config: &Thresholds) -> Vec<FanOut<'a>> {
@@ -151,7 +214,11 @@ fn fan_outs<'a>(peers: &[ByPeer<'a>], sockets: &Sockets<'a>, config: &Thresholds
     let is_polled = |rows: &[usize]| {
         is_by_any_clock(&rows.iter().map(|row| sockets.first_seen_us(*row)).collect::<Vec<_>>())
     };
-    for (peer, rows) in peers.iter().filter(|(peer, rows)| peer.side == Side::Client && !is_polled(rows)) {
+    let visits = Visits::of(peers, sockets);
+    let is_moved_to = |(peer, rows): &&ByPeer<'a>| {
+        peer.side == Side::Client && !is_polled(rows) && !visits.are_answers(peer, rows, sockets)
+    };
+    for (peer, rows) in peers.iter().filter(is_moved_to) {
         groups.entry((peer.source, peer.local_addr, peer.port)).or_default().push((peer, rows));
     }
     let of_group = |((source, _, port), group): (_, Vec<PeerRows<'_, 'a>>)| {
@@ -166,8 +233,10 @@ fn fan_outs<'a>(peers: &[ByPeer<'a>], sockets: &Sockets<'a>, config: &Thresholds
         let mut rows: Vec<usize> = group.iter().flat_map(|(_, rows)| rows.iter().copied()).collect();
         rows.sort_unstable();
         let hosts = group.iter().map(|(peer, _)| peer.remote_addr).collect();
+        let again = group.iter().filter(|(_, rows)| is_in_rounds(rows, sockets)).count();
+        let is_scheduled = again as f64 >= IN_ROUNDS * group.len() as f64;
         let source: Source<'a> = source;
-        FanOut { source: source.to_string(), port, hosts, most_within: fullest, rows }
+        FanOut { source: source.to_string(), port, hosts, most_within: fullest, is_scheduled, rows }
     };
     groups
         .into_iter()
@@ -181,6 +250,11 @@ impl FanOut<'_> {
         let members = scene.sockets.members(&self.rows);
         let appraisal = scene.appraise(members);
         let is_wide = self.most_within >= 3 * config.min_hosts as usize;
+        let weight = match is_wide {
+            _ if self.is_scheduled => SCHEDULED,
+            true if self.port != SSH => WIDE,
+            _ => FAN_OUT,
+        };
         let service = service(self.port);
         let mut explanation = vec![format!(
             "{} hosts on {service}, up to {} of them for the first time within {}.",
@@ -188,9 +262,15 @@ impl FanOut<'_> {
             self.most_within,
             words::duration(config.window_s)
         )];
+        if self.is_scheduled {
+            explanation.push(
+                "Nearly every host is visited again later, and is sent about as many bytes, as by a job that is scheduled."
+                    .to_owned(),
+            );
+        }
         explanation.extend(appraisal.sentences());
         let judgement = Judgement {
-            severity: appraisal.severity(if is_wide { 4.0 } else { 2.5 }).max(Severity::Low),
+            severity: appraisal.severity(weight).max(Severity::Low),
             confidence: Confidence::new(if is_wide { 0.7 } else { 0.5 }),
             title: format!("{} reached {} internal hosts on {service}", self.source, self.hosts.len()),
             explanation: explanation.join(" "),

@@ -114,3 +114,43 @@ fn a_chain_from_outside_or_over_three_hosts_is_medium_and_a_probe_is_no_login() 
         .collect();
     assert!(severities(&probes).is_empty());
 }
+
+/// Severities of what one host does with 20 hosts on a port: at these seconds, and with this number of bytes.
+fn fan_out(port: u16, visits: &[f64], sent: impl Fn(f64) -> u64) -> Vec<Severity> {
+    let mut capture = Capture::new(7_200);
+    for n in 0..20 {
+        for at in visits {
+            let conn = Conn::to(&format!("192.168.1.{}", 100 + n), port).unowned();
+            capture.add(conn.bytes(sent(*at), 40_000).at(at + f64::from(n)));
+        }
+    }
+    let findings = capture.run::<LateralMovement>().findings;
+    findings.into_iter().map(|finding| finding.judgement.severity).collect()
+}
+
+#[test]
+fn a_job_that_does_the_same_on_every_host_again_is_low_and_ssh_to_many_is_medium() {
+    let rounds = [100.0, 2_000.0];
+    assert_eq!(fan_out(445, &[100.0], |_| 60_000), [Severity::High]);
+    assert_eq!(fan_out(22, &[100.0], |_| 60_000), [Severity::Medium]);
+    assert_eq!(fan_out(22, &rounds, |_| 60_000), [Severity::Low]);
+    let more_the_second_time = |at| if at > 1_000.0 { 900_000 } else { 60_000 };
+    assert_eq!(fan_out(22, &rounds, more_the_second_time), [Severity::Medium]);
+    assert_eq!(fan_out(22, &[100.0, 300.0], |_| 60_000), [Severity::Medium], "not long enough after");
+}
+
+#[test]
+fn a_server_that_notifies_its_clients_does_not_move_to_them_unless_it_copies_something() {
+    let found = |sent, after| {
+        let mut capture = Capture::new(3_600);
+        capture.imported();
+        for n in 0..10 {
+            let (client, at) = (format!("192.168.1.{}", 100 + n), 300.0 * f64::from(n));
+            capture.add(Conn::to("192.168.1.9", 445).on(&client).unowned().bytes(60_000, 4_000).at(at));
+            capture.add(Conn::to(&client, 445).on("192.168.1.9").unowned().bytes(sent, 900).at(at + after));
+        }
+        let findings = capture.run::<LateralMovement>().findings;
+        findings.iter().filter(|finding| finding.judgement.title.starts_with("192.168.1.9 reached")).count()
+    };
+    assert_eq!((found(4_000, 2.0), found(400_000, 2.0), found(4_000, 200.0)), (0, 1, 1));
+}

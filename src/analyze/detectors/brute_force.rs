@@ -91,7 +91,7 @@ impl Detector for BruteForce {
             portals and hosting panels, a hundred sessions within ten \
             minutes count if nine in ten send the same in both directions, if nine in ten go to one server \
             name where names are known, and if they do not start on a clock: a page has parts of many \
-            sizes, and API clients reuse connections. They are medium, and low inside the network, where load tests do the same. Other severities: medium against this \
+            sizes, API clients reuse connections, and a loop on this side that waits a second or longer each time polls. They are medium, and low inside the network, where load tests do the same. Other severities: medium against this \
             network; high from this host against others, or if a longer session of the same client \
             follows the guesses.",
         false_positives: "Automation that opens an SSH session for each task (Ansible, Git, backups, \

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::sessions::{from_client, from_server};
 use super::web;
-use crate::analyze::peers::{Peer, Side, is_by_any_clock, is_by_slow_clock, most_within};
+use crate::analyze::peers::{Peer, Side, is_by_any_clock, is_by_loop, is_by_slow_clock, most_within};
 use crate::capture::Protocol;
 use crate::model::sockets::{Socket, Sockets};
 use crate::model::stats;
@@ -109,7 +109,13 @@ impl Shape<'_, '_> {
             && self.alike(from_server) >= ALL_ALIKE
             && self.alike(from_client) >= ALL_ALIKE
             && self.is_of_one_name()
-            && !is_by_any_clock(&starts)
+            && !self.is_timed(&starts)
+    }
+
+    /// Whether a clock starts them. Who guesses from here goes on as soon as there is an answer; a script that waits for as long
+    /// each time polls.
+    fn is_timed(&self, starts: &[i64]) -> bool {
+        if self.peer.side == Side::Client { is_by_loop(starts) } else { is_by_any_clock(starts) }
     }
 
     /// Whether the sessions of which the server's name is known are nearly all with one: a login is at one name, and an

@@ -207,3 +207,17 @@ fn kerberos_is_guessed_at_over_udp_and_a_portal_on_a_port_of_its_own() {
     assert_eq!(portal(10_443).len(), 1);
     assert!(portal(10_445).is_empty());
 }
+
+#[test]
+fn a_loop_that_fetches_a_page_every_two_seconds_polls_and_one_that_never_waits_guesses() {
+    let found = |gap_s: f64| {
+        let mut capture = Capture::new(3_600);
+        for n in 0..200_u16 {
+            let late = f64::from(n % 3) * 0.01;
+            let conn = Conn::to("203.0.113.5", 443).unowned().lasting(0.3).bytes(840, 3_900);
+            capture.add(conn.at(f64::from(n) * gap_s + late));
+        }
+        capture.run::<BruteForce>().findings.len()
+    };
+    assert_eq!((found(2.2), found(0.4)), (0, 1));
+}

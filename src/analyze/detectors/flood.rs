@@ -82,7 +82,9 @@ impl Detector for Flood {
             border of the network count if at most `max_answered_share` of a flow's are answered, and none of \
             what comes from outside. There must be at least `min_datagrams` of them from one address to \
             another, or from 50 addresses or more to one host, and at least `min_datagrams_per_s` in the busiest \
-            minute: calls, games, VPNs and file transfers over UDP are answered. A service is a reflector if \
+            minute: calls, games, VPNs and file transfers over UDP are answered. 1,000 of them, ten a second, are enough if most are \
+            answers of 50 services or more of the kinds that attackers use to amplify (NTP, LDAP, SSDP, memcached and others, but not DNS), \
+            because nobody here asked. A service is a reflector if \
             one address outside sends it 1,000 requests or more over UDP on a port with large answers (DNS, \
             NTP, LDAP, SSDP, memcached and others), and all answers are ten times as large as the requests. \
             Connections to name servers are not counted, because many clients query \
@@ -140,7 +142,7 @@ fn finding(storm: &Storm<'_>, scene: &Scene<'_>, config: &Thresholds) -> Finding
     };
     let unit = match storm.what {
         What::Connections | What::Unfinished => "connections",
-        What::Datagrams | What::Amplified => "datagrams",
+        What::Datagrams | What::Reflected | What::Amplified => "datagrams",
     };
     let measurements = vec![
         Measurement::new("most", storm.most as f64, unit).against(storm.least(config)),
@@ -162,7 +164,7 @@ fn weight(storm: &Storm<'_>) -> f64 {
 fn technique(storm: &Storm<'_>, scene: &Scene<'_>) -> &'static str {
     match storm.what {
         What::Datagrams if !is_reflected(storm, scene) => "T1498.001",
-        What::Datagrams | What::Amplified => "T1498.002",
+        What::Datagrams | What::Reflected | What::Amplified => "T1498.002",
         What::Connections if storm.leaves => "T1498.001",
         What::Connections if storm.comes_in && storm.is_answered => "T1595.002",
         What::Connections | What::Unfinished => "T1499.002",
@@ -188,7 +190,7 @@ fn title(storm: &Storm<'_>) -> String {
             "{client} holds {} requests to {server}{port} open without finishing them",
             words::number(storm.most)
         ),
-        What::Datagrams => {
+        What::Datagrams | What::Reflected => {
             let verb = if storm.client.ends_with(" addresses") { "send" } else { "sends" };
             format!("{client} {verb} {} datagrams to {server}{port}", words::number(storm.most))
         }
@@ -216,7 +218,7 @@ fn explanation(storm: &Storm<'_>, config: &Thresholds) -> String {
              error or nothing. A server has a limited number of workers, and each waits for the rest of a request.",
             words::number(storm.most)
         ),
-        What::Datagrams => format!(
+        What::Datagrams | What::Reflected => format!(
             "{} datagrams in {} over {span}, {:.0} a second; {:.0} % of the flows were answered.",
             words::number(storm.most),
             words::count(storm.rows.len(), "flow", "flows"),

@@ -23,6 +23,14 @@ const FEWEST_SOURCES: usize = 50;
 const AMPLIFIERS: [u16; 16] =
     [17, 19, 53, 69, 111, 123, 137, 161, 389, 520, 1900, 3283, 3702, 5353, 10_001, 11_211];
 
+/// Fewest answers of such services that nobody asked for, and how many a second in the busiest minute. No client and no peer sends
+/// them, so that fewer tell than of other datagrams.
+pub(super) const FEWEST_REFLECTED: u64 = 1_000;
+const REFLECTED_PER_S: f64 = 10.0;
+
+/// Name servers answer so many clients that their answers alone, without the questions, are what a capture of one direction shows.
+const NAME_SERVER: u16 = 53;
+
 /// How many times as large, in all: a name server's answers to ordinary questions have up to five times their size.
 const AMPLIFICATION: u64 = 10;
 
@@ -95,7 +103,7 @@ pub(super) fn find<'a>(scene: &Scene<'a>, config: &Thresholds) -> Vec<Storm<'a>>
         let clients: AHashSet<TextId> =
             rows.iter().filter_map(|row| scene.ends(*row as usize)).map(|ends| ends.client).collect();
         if clients.len() >= FEWEST_SOURCES && !known.contains(&server) {
-            storms.extend(flood(rows, scene, config));
+            storms.extend(reflected(rows, scene).or_else(|| flood(rows, scene, config)));
         }
     }
     let amplified = Groups::new(asked);
@@ -103,8 +111,23 @@ pub(super) fn find<'a>(scene: &Scene<'a>, config: &Thresholds) -> Vec<Storm<'a>>
     storms
 }
 
-/// Enough datagrams in all, and in the busiest minute.
+/// Answers of services that amplify, from many of them, which nobody here asked for.
+fn reflected<'a>(rows: &[u32], scene: &Scene<'a>) -> Option<Storm<'a>> {
+    let is_reflected = |row: &&u32| {
+        let remote = scene.sockets.get(**row as usize).remote();
+        remote.is_some_and(|(_, port)| is_amplifier(port) && port != NAME_SERVER)
+    };
+    let is_most = 2 * rows.iter().filter(is_reflected).count() > rows.len();
+    is_most.then(|| many(What::Reflected, rows, scene, FEWEST_REFLECTED, REFLECTED_PER_S)).flatten()
+}
+
+/// Datagrams of any kind.
 fn flood<'a>(rows: &[u32], scene: &Scene<'a>, config: &Thresholds) -> Option<Storm<'a>> {
+    many(What::Datagrams, rows, scene, config.min_datagrams, config.min_datagrams_per_s)
+}
+
+/// Enough datagrams in all, and in the busiest minute.
+fn many<'a>(what: What, rows: &[u32], scene: &Scene<'a>, least: u64, per_s: f64) -> Option<Storm<'a>> {
     let all: Vec<(i64, u64, f64)> = rows
         .iter()
         .filter_map(|row| {
@@ -114,13 +137,13 @@ fn flood<'a>(rows: &[u32], scene: &Scene<'a>, config: &Thresholds) -> Option<Sto
         })
         .collect();
     let sum = all.iter().fold(0, |sum: u64, (_, sent, _)| sum.saturating_add(*sent));
-    if sum < config.min_datagrams || busiest_minute(&all) < MINUTE_S * config.min_datagrams_per_s {
+    if sum < least || busiest_minute(&all) < MINUTE_S * per_s {
         return None;
     }
     let ports: BTreeSet<u16> =
         rows.iter().filter_map(|row| scene.ends(*row as usize)).map(|ends| ends.port).collect();
     let port = ports.first().copied().filter(|_| ports.len() == 1);
-    storm(What::Datagrams, port, usize::try_from(sum).unwrap_or(usize::MAX), rows, scene)
+    storm(what, port, usize::try_from(sum).unwrap_or(usize::MAX), rows, scene)
 }
 
 /// The part of a flow's datagrams that falls into a minute.

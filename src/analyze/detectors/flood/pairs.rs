@@ -20,6 +20,8 @@ pub(super) enum What {
     /// Connections whose requests are never finished.
     Unfinished,
     Datagrams,
+    /// Answers that nobody asked for, of services that amplify.
+    Reflected,
     /// Requests with answers many times their size, to whoever's address they bear.
     Amplified,
 }
@@ -50,6 +52,7 @@ impl Storm<'_> {
             What::Connections => f64::from(config.min_connections),
             What::Unfinished => f64::from(config.min_unfinished),
             What::Datagrams => config.min_datagrams as f64,
+            What::Reflected => datagrams::FEWEST_REFLECTED as f64,
             What::Amplified => datagrams::FEWEST_AMPLIFIED as f64,
         }
     }

@@ -100,7 +100,16 @@ fn datagrams_of_many_that_nobody_asked_for_are_reflected() {
     let of_bots = the_only(inbound_datagrams(60, 600, 10, 40_000).run::<Flood>().findings);
     assert_eq!(of_bots.judgement.attack, ["T1498.001"]);
     assert!(inbound_datagrams(30, 600, 10, 123).run::<Flood>().findings.is_empty(), "of few");
-    assert!(inbound_datagrams(60, 600, 2, 123).run::<Flood>().findings.is_empty(), "few");
+    assert_eq!(
+        inbound_datagrams(60, 600, 2, 123).run::<Flood>().findings.len(),
+        1,
+        "few, that nobody asked for"
+    );
+    assert!(
+        inbound_datagrams(60, 600, 2, 53).run::<Flood>().findings.is_empty(),
+        "few answers of name servers"
+    );
+    assert!(inbound_datagrams(60, 600, 2, 40_000).run::<Flood>().findings.is_empty(), "few");
 }
 
 #[test]

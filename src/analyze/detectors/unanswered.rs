@@ -2,6 +2,7 @@
 
 mod list;
 mod peers;
+mod swarm;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -53,7 +54,8 @@ impl Detector for Unanswered {
         id: "unanswered",
         title: "Destinations that never answer",
         what_it_finds: "A program or host that keeps trying to connect to an address and port that \
-            refuses or never answers, or that goes through a list of such addresses again and again.",
+            refuses or never answers, or that goes through a list of such addresses again and again. Also one that sends \
+            datagrams to a hundred peers or more, of which hardly any is left.",
         why_it_matters: "C2 servers get taken down, but the implants keep calling them. The attempts \
             carry no data, so traffic-based detectors overlook them. Ordinary software gives up, moves to \
             another server, or gets fixed because it visibly fails.",
@@ -72,6 +74,10 @@ impl Detector for Unanswered {
             answering, with `min_attempts` attempts in all and at most half as many ports as addresses. It does \
             not count if a fifth of the nameless addresses that the source contacts on these ports \
             answer, as peers of a ledger or a file-sharing network do.\n\n\
+            Over UDP, a hundred peers or more (addresses outside without a name, on ports that no service has, at least one port for \
+            four peers) are those of a bot if nine in ten never answer: clients of file-sharing networks drop such peers, while \
+            bots begin with a list that they carry. If none answers, the network may block datagrams; and a source that reaches four \
+            such addresses or more over TCP shares files.\n\n\
             Facts about program and destination set the severity: low inside the network, \
             low to medium outside, high if the program is suspicious too.",
         false_positives: "A server that is down for maintenance, a monitoring system that checks a dead \
@@ -139,7 +145,10 @@ fn findings(scene: &Scene<'_>, config: &Thresholds) -> Vec<Finding> {
         (appraisal.severity(FEW) >= Severity::Medium).then(|| retries.finding(scene, config))
     });
     let lists = list::find(&rest, scene, config);
-    of_many.chain(of_few).chain(lists.iter().map(|list| list.finding(scene, config))).collect()
+    let of_lists = lists.iter().map(|list| list.finding(scene, config));
+    let swarms = swarm::find(scene, config);
+    let of_swarms = swarms.iter().map(|swarm| swarm.finding(scene, config));
+    of_many.chain(of_few).chain(of_lists).chain(of_swarms).collect()
 }
 
 /// What it weighs that a destination outside never answers, many times and a few times.

@@ -20,6 +20,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use self::candidate::Candidate;
+use self::lists::Crowds;
 use self::pairs::{Known, Series};
 use self::talks::Talks;
 use self::tested::Tested;
@@ -133,7 +134,7 @@ impl Detector for Beacon {
             is the same attempt.\n\n\
             How suspicious a periodic pair is, is judged separately. The regular timing weighs 1. Facts \
             about the program and the destination add or subtract their weights: path and name of the \
-            program, shell or script; unusual port; a missing or generated name, or one in a cheap \
+            program, shell or script; unusual or alternative port; a missing or generated name, or one in a cheap \
             top-level domain; a certificate that no authority signed for the name that is asked for; a source that \
             asks for its own public address; rarity; known service, \
             infrastructure, services that poll by design. So do facts about the timing. Outside the \
@@ -149,7 +150,8 @@ impl Detector for Beacon {
             that is work in turns and not polling. Messages inside one connection subtract 1.5 if no \
             other fact raises suspicion, because programs send to keep a connection open; over UDP an \
             unusual port is no such fact. So do they if the source has such connections with four or more addresses \
-            without a name, as messengers and games have. A total below 0 is info, below 2 low, below 4 medium, otherwise \
+            without a name, as messengers and games have. Where a source contacts four or more addresses without a name on exact \
+            clocks (jitter below 4 %), and all always answer, each weighs 1 less: that is a monitor. A total below 0 is info, below 2 low, below 4 medium, otherwise \
             high. An unknown owner weighs nothing.",
         false_positives: "Update checks, health checks, monitoring agents, mail clients, push \
             notifications, cron jobs, keep-alive messages, and everything else that polls. A download in \
@@ -203,7 +205,7 @@ impl Detector for Beacon {
         }
         let candidates = tested.finish(context.seed, config.max_q);
         let found = found(&candidates, &timing, config);
-        let crowds = lists::crowds(&found, &candidates);
+        let crowds = Crowds::of(&found, &candidates, sockets);
         let tested = joined(candidates, &found, sockets);
         let mut ranked: Vec<(&Candidate<'_>, bool)> =
             tested.iter().map(|(candidate, is_found)| (candidate, *is_found)).collect();

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::candidate::Candidate;
-use super::pairs::Series;
+use super::pairs::{Known, Series};
 use super::verdict::DELIBERATE_JITTER;
 use crate::analyze::appraisal::Factor;
 use crate::analyze::scene::Scene;
@@ -103,20 +103,53 @@ fn shared(one: &Series<'_>, other: &Series<'_>) -> usize {
     one.rows.iter().filter(|row| other.rows.binary_search(row).is_ok()).count()
 }
 
-/// Sources that send at intervals to many addresses without a name, each in a connection that stays, and to how many.
-pub(super) fn crowds<'a>(
-    found: &BTreeSet<usize>,
-    candidates: &[Candidate<'a>],
-) -> BTreeMap<Source<'a>, usize> {
-    let mut addresses: BTreeMap<Source<'a>, BTreeSet<&str>> = BTreeMap::new();
-    for candidate in
-        found.iter().map(|at| &candidates[*at]).filter(|candidate| candidate.is_nameless_inside())
-    {
-        if let Some(source) = candidate.series.pair.source {
-            addresses.entry(source).or_default().insert(candidate.series.pair.addr);
+/// How many series of a source are like each other.
+pub(super) struct Crowds<'a> {
+    /// Addresses without a name to which a source sends at intervals, each in a connection that stays.
+    kept_open: BTreeMap<Source<'a>, usize>,
+    /// Addresses without a name that a source contacts on exact clocks, and that always answer.
+    checked: BTreeMap<Source<'a>, usize>,
+}
+
+impl<'a> Crowds<'a> {
+    pub(super) fn of(found: &BTreeSet<usize>, candidates: &[Candidate<'a>], sockets: &Sockets<'a>) -> Self {
+        let count = |is_like: &dyn Fn(&Candidate<'a>) -> bool| {
+            let mut addresses: BTreeMap<Source<'a>, BTreeSet<&str>> = BTreeMap::new();
+            for candidate in found.iter().map(|at| &candidates[*at]).filter(|candidate| is_like(candidate)) {
+                if let Some(source) = candidate.series.pair.source {
+                    addresses.entry(source).or_default().insert(candidate.series.pair.addr);
+                }
+            }
+            addresses.into_iter().map(|(source, addresses)| (source, addresses.len())).collect()
+        };
+        Self {
+            kept_open: count(&Candidate::is_nameless_inside),
+            checked: count(&|candidate| is_check(candidate, sockets)),
         }
     }
-    addresses.into_iter().map(|(source, addresses)| (source, addresses.len())).collect()
+
+    /// Addresses to which the source of a candidate keeps connections open, if the candidate is about one of them.
+    pub(super) fn kept_open(&self, candidate: &Candidate<'a>) -> usize {
+        let crowd = candidate.series.pair.source.and_then(|source| self.kept_open.get(&source));
+        crowd.copied().filter(|_| candidate.is_nameless_inside()).unwrap_or_default()
+    }
+
+    /// Addresses that the source of a candidate checks, if the candidate is about one of them.
+    pub(super) fn checked(&self, candidate: &Candidate<'a>, sockets: &Sockets<'a>) -> usize {
+        let crowd = candidate.series.pair.source.and_then(|source| self.checked.get(&source));
+        crowd.copied().filter(|_| is_check(candidate, sockets)).unwrap_or_default()
+    }
+}
+
+/// Whether a candidate contacts an address without a name on an exact clock, and is answered each time.
+fn is_check(candidate: &Candidate<'_>, sockets: &Sockets<'_>) -> bool {
+    let series = &candidate.series;
+    series.known != Known::Inside
+        && !series.pair.is_inbound
+        && !series.pair.is_list
+        && candidate.name.is_none()
+        && candidate.jitter_s < DELIBERATE_JITTER.start * candidate.period_s
+        && series.rows.iter().all(|row| sockets.get(*row).was_established())
 }
 
 /// What a list says.

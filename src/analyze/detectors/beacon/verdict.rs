@@ -1,9 +1,7 @@
 //! What is said of a periodic pair: how bad, how sure, and in which words.
 
-use std::collections::BTreeMap;
-
 use super::candidate::Candidate;
-use super::lists;
+use super::lists::{self, Crowds};
 use super::pairs::Known;
 use super::{Beacon, Thresholds};
 use crate::analyze::appraisal::{Appraisal, Factor};
@@ -41,17 +39,19 @@ const MANY_ENCRYPTED: usize = 10;
 /// them built in; an implant has one open at a time.
 const MANY_KEPT_OPEN: usize = 4;
 
+/// Addresses without a name that a source checks on exact clocks, from which on it is a monitor; an implant has a server or two,
+/// and one clock.
+const MANY_CHECKED: usize = 4;
+
 /// The finding for a pair that meets every threshold.
-pub(super) fn finding(
-    scene: &Scene<'_>,
-    candidate: &Candidate<'_>,
-    crowds: &BTreeMap<Source<'_>, usize>,
+pub(super) fn finding<'a>(
+    scene: &Scene<'a>,
+    candidate: &Candidate<'a>,
+    crowds: &Crowds<'a>,
     config: &Thresholds,
 ) -> Finding {
     let members = scene.sockets.members(&candidate.series.rows);
-    let crowd = candidate.series.pair.source.and_then(|source| crowds.get(&source));
-    let crowd = crowd.copied().filter(|_| candidate.is_nameless_inside()).unwrap_or_default();
-    let appraisal = appraise(candidate, members, crowd, scene);
+    let appraisal = appraise(candidate, members, crowds, scene);
     let severity = appraisal.severity(RHYTHM);
     let judgement = Judgement {
         severity,
@@ -67,11 +67,11 @@ pub(super) fn finding(
 }
 
 /// What is known of program and destination, and what the rhythm itself says.
-fn appraise(
-    candidate: &Candidate<'_>,
-    members: Members<'_, '_>,
-    crowd: usize,
-    scene: &Scene<'_>,
+fn appraise<'a>(
+    candidate: &Candidate<'a>,
+    members: Members<'_, 'a>,
+    crowds: &Crowds<'a>,
+    scene: &Scene<'a>,
 ) -> Appraisal {
     let mut appraisal = scene.appraise(members);
     let leaves = members.iter().any(|socket| scene.surroundings.leaves_network(&socket));
@@ -79,6 +79,7 @@ fn appraise(
     // A port of its own is no more suspicious over UDP: VPNs, calls and games choose theirs.
     let is_udp = candidate.series.pair.protocol == Protocol::Udp;
     let is_raised = appraisal.raising().any(|factor| !(is_udp && factor.id == "port-unusual"));
+    let crowd = crowds.kept_open(candidate);
     if candidate.series.known == Known::Inside && (!is_raised || crowd >= MANY_KEPT_OPEN) {
         let says = if crowd >= MANY_KEPT_OPEN {
             format!(
@@ -88,6 +89,13 @@ fn appraise(
             "programs send at intervals to keep a connection open".to_owned()
         };
         appraisal.extend([Factor::new("rhythm-keep-alive", -1.5, says)]);
+    }
+    let checked = crowds.checked(candidate, &scene.sockets);
+    if checked >= MANY_CHECKED {
+        let says = format!(
+            "its source contacts {checked} addresses on exact clocks, each of which always answers, as a monitor does"
+        );
+        appraisal.extend([Factor::new("rhythm-check", -1.0, says)]);
     }
     appraisal
 }

@@ -101,6 +101,12 @@ fn of_service(
             format!("port {port} is a default of attack tools, and no common service uses it"),
         ));
     }
+    // Inside an organization, they are as good as any other.
+    let is_public = members.iter().any(|socket| socket.is_beyond_local_networks());
+    if is_public && socket.protocol == Protocol::Tcp && ALTERNATIVE_WEB_PORTS.contains(&port) {
+        let says = format!("port {port} is an alternative for web servers that public services hardly use");
+        return Some(Factor::new("port-alternative", 0.5, says));
+    }
     let is_unusual = !is_usual_port(socket.protocol, port);
     is_unusual.then(|| {
         Factor::new("port-unusual", 1.5, format!("port {port} is unusual for outbound client traffic"))
@@ -163,6 +169,10 @@ fn of_name(members: Members<'_, '_>, surroundings: &Surroundings<'_>) -> Option<
 
 /// Ports of web servers: the registered ones, and the alternatives that servers and proxies have by default.
 const WEB_PORTS: [u16; 9] = [80, 443, 8000, 8008, 8080, 8081, 8088, 8443, 8888];
+
+/// Those of them that networks often block, so that public services avoid them. They are defaults of test servers, of proxies,
+/// and of the listeners of attack tools.
+const ALTERNATIVE_WEB_PORTS: [u16; 7] = [8000, 8008, 8080, 8081, 8088, 8443, 8888];
 
 /// Whether clients expect a web server on a port.
 pub fn is_web_port(port: u16) -> bool {
@@ -303,8 +313,8 @@ mod tests {
         capture.add(Conn::to("203.0.113.6", 8080).speaking("ssh"));
         capture.add(Conn::to("203.0.113.7", 443).named("a.example.top"));
         assert_eq!(ids(&capture, "203.0.113.7"), ["name-cheap"]);
-        assert_eq!(ids(&capture, "203.0.113.5"), ["name-missing"]);
-        assert!(ids(&capture, "203.0.113.6").is_empty(), "no web server, as its payload says");
+        assert_eq!(ids(&capture, "203.0.113.5"), ["port-alternative", "name-missing"]);
+        assert_eq!(ids(&capture, "203.0.113.6"), ["port-alternative"], "no web server, as its payload says");
         assert_eq!(ids(&capture, "203.0.113.1"), ["name-generated"]);
         assert_eq!(ids(&capture, "203.0.113.2"), ["name-known-service"]);
         assert!(ids(&capture, "203.0.113.3").is_empty());
@@ -353,6 +363,6 @@ mod tests {
             capture.add(Conn::to("203.0.113.9", 8080).on(host).unowned());
         }
         assert_eq!(ids(&capture, "203.0.113.1"), ["destination-common"]);
-        assert_eq!(ids(&capture, "203.0.113.9"), ["name-missing"]);
+        assert_eq!(ids(&capture, "203.0.113.9"), ["port-alternative", "name-missing"]);
     }
 }

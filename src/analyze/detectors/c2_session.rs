@@ -75,6 +75,10 @@ const ONE_WAY: f64 = 0.99;
 /// Bytes received from a web server, with hardly a request, that are a download: of a video, an image, a program.
 const DOWNLOAD_BYTES: f64 = 300_000.0;
 
+/// Sources with similar sessions, and share of all sources, from which on such a session is common in a network.
+const COMMON_FROM: usize = 10;
+const COMMON_SHARE: f64 = 1.0 / 3.0;
+
 /// The control port of FTP, of which the data goes to any port of the same server.
 const FTP: u16 = 21;
 
@@ -109,7 +113,8 @@ impl Detector for C2Session {
             five minutes or longer, they subtract 1 instead: that is a game or a call, and people who type or wait for answers pause. \
             Sessions of one source with `peer_to_peer_from` destinations or \
             more on unusual ports, or by address on web ports, subtract 1.5: peer-to-peer programs, and messengers and calls \
-            with a list of relays. An average of 25 kB a second or more (a dozen pages of text) subtracts 1, and \
+            with a list of relays. So do sessions of a kind that ten sources or more have, a third of all in the capture, if they have \
+            half as many destinations or more: what is common in a network says little, and bots share a few servers. An average of 25 kB a second or more (a dozen pages of text) subtracts 1, and \
             2 if 99 % of the bytes go one way: that is a transfer or a stream. Slower downloads over HTTP (300 kB or \
             more received, 99 % of all bytes) subtract 1. FTP data connections (to a server that is also contacted on port \
             21) are ignored. Nothing below medium is reported; `long-connection` lists \
@@ -157,13 +162,11 @@ fn findings(scene: &Scene<'_>, config: &Thresholds) -> Vec<Finding> {
     let sessions = scene
         .by_peer(|peer, _| is_client(peer), leaves)
         .filter(|(peer, rows)| is_session(scene.sockets.members(rows), config) && !is_ftp_data(peer));
-    let mut crowds = Crowds::new();
+    let mut crowds = Crowds::default();
     let mut suspicious = Vec::new();
     for (peer, rows) in sessions {
         let members = scene.sockets.members(&rows);
-        if let Some(likeness) = Likeness::of(&peer, members) {
-            *crowds.entry((peer.source, likeness)).or_default() += 1;
-        }
+        crowds.add(&peer, members);
         let mut appraisal = scene.appraise(members);
         let longest = longest_s(members, config);
         appraisal.extend(shape(&peer, members, longest, config).filter(|_| longest >= config.min_duration_s));
@@ -176,7 +179,7 @@ fn findings(scene: &Scene<'_>, config: &Thresholds) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (peer, rows, mut appraisal) in suspicious {
         let members = scene.sockets.members(&rows);
-        appraisal.extend(like_others(&peer, members, &crowds, config));
+        appraisal.extend(crowds.like_others(&peer, members, scene, config));
         if is_reported(&appraisal, members, config) {
             findings.push(finding(&peer, members, &appraisal, config));
         }
@@ -247,23 +250,52 @@ impl Likeness {
     }
 }
 
-/// Number of destinations with sessions that are alike, by source.
-type Crowds<'a> = BTreeMap<(Source<'a>, Likeness), usize>;
+/// Sessions that are alike.
+#[derive(Default)]
+struct Crowds<'a> {
+    /// Number of destinations, by source.
+    of_source: BTreeMap<(Source<'a>, Likeness), usize>,
+    /// Sources and destinations in the whole capture.
+    everywhere: BTreeMap<Likeness, (BTreeSet<Source<'a>>, BTreeSet<&'a str>)>,
+}
 
-fn like_others<'a>(
-    peer: &Peer<'a>,
-    members: Members<'_, 'a>,
-    crowds: &Crowds<'a>,
-    config: &Thresholds,
-) -> Option<Factor> {
-    let crowd = crowds.get(&(peer.source, Likeness::of(peer, members)?)).copied().unwrap_or_default();
-    (crowd >= config.peer_to_peer_from as usize).then(|| {
-        Factor::new(
-            "session-one-of-many",
-            -1.5,
-            format!("it is one of {crowd} similar sessions of the same source"),
-        )
-    })
+impl<'a> Crowds<'a> {
+    fn add(&mut self, peer: &Peer<'a>, members: Members<'_, 'a>) {
+        let Some(likeness) = Likeness::of(peer, members) else { return };
+        *self.of_source.entry((peer.source, likeness)).or_default() += 1;
+        let (sources, destinations) = self.everywhere.entry(likeness).or_default();
+        sources.insert(peer.source);
+        destinations.insert(peer.remote_addr);
+    }
+
+    fn like_others(
+        &self,
+        peer: &Peer<'a>,
+        members: Members<'_, 'a>,
+        scene: &Scene<'a>,
+        config: &Thresholds,
+    ) -> Option<Factor> {
+        let likeness = Likeness::of(peer, members)?;
+        let crowd = self.of_source.get(&(peer.source, likeness)).copied().unwrap_or_default();
+        if crowd >= config.peer_to_peer_from as usize {
+            let says = format!("it is one of {crowd} similar sessions of the same source");
+            return Some(Factor::new("session-one-of-many", -1.5, says));
+        }
+        let (sources, destinations) = self.everywhere.get(&likeness)?;
+        let all = scene.surroundings.sources();
+        // Bots of one network share a few servers.
+        let is_common = sources.len() >= COMMON_FROM
+            && sources.len() as f64 >= COMMON_SHARE * all as f64
+            && 2 * destinations.len() >= sources.len();
+        is_common.then(|| {
+            let says = format!(
+                "{} of {all} sources in this capture have such sessions, with {} destinations",
+                sources.len(),
+                destinations.len()
+            );
+            Factor::new("session-common", -1.5, says)
+        })
+    }
 }
 
 /// Small packets both ways, as when one end sends commands and the other answers, or without a pause, as in a game.

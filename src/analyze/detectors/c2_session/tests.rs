@@ -140,3 +140,21 @@ fn a_session_of_less_than_a_minute_needs_more_than_a_port_of_its_own() {
     assert_eq!((found(4_244, 47.0, 9_000), found(4_244, 70.0, 9_000), found(4_444, 47.0, 9_000)), (0, 1, 1));
     assert_eq!(found(4_244, 47.0, 300_000), 1, "handed in");
 }
+
+#[test]
+fn what_many_hosts_do_with_many_servers_is_common_and_with_one_server_a_botnet() {
+    let found = |clients: u16, servers: u16| {
+        let mut capture = Capture::new(300);
+        capture.imported();
+        for n in 0..30 {
+            let host = format!("192.168.1.{}", 100 + n);
+            let conn = Conn::to("203.0.113.200", 443).on(&host).unowned().named("www.example.org");
+            capture.add(conn);
+            if n < clients {
+                capture.add(session(&format!("203.0.113.{}", n % servers), 6_881).on(&host).unowned());
+            }
+        }
+        capture.run::<C2Session>().findings.len()
+    };
+    assert_eq!((found(12, 12), found(12, 2), found(5, 5)), (0, 12, 5));
+}

@@ -87,7 +87,8 @@ impl Detector for BruteForce {
             mail servers, directories, file servers, databases and WinRM all day. There, `min_sessions` \
             must fall within ten minutes (one minute inside the network), both sides must send the same \
             each time, and inside the network the answer must be a short refusal. For Kerberos that is an error of 400 \
-            bytes or less, because a ticket is longer; it counts over UDP too. At web servers and the usual ports of VPN \
+            bytes or less, because a ticket is longer; it counts over UDP too. For LDAP it is 60 to 200 bytes, because a refusal by Active Directory has \
+            a reason in text and a success has none. At web servers and the usual ports of VPN \
             portals and hosting panels, a hundred sessions within ten \
             minutes count if nine in ten send the same in both directions, if nine in ten go to one server \
             name where names are known, and if they do not start on a clock: a page has parts of many \

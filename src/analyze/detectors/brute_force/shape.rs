@@ -23,8 +23,11 @@ const WEB: [u16; 17] = [
     10_000, 10_443,
 ];
 
-/// Directories, which other services ask for each login of their own users.
+/// Directories, which other services ask for each login of their own users; nearly all of these are right.
 const DIRECTORIES: [u16; 2] = [389, 636];
+
+/// What Active Directory sends to refuse a login, in bytes: an error with its reason in text. A success has 22, and what is found more.
+const DIRECTORY_REFUSAL_BYTES: std::ops::RangeInclusive<f64> = 60.0..=200.0;
 
 /// A refused login is the same dialog each time: by how much its bytes may differ from the median.
 const ALIKE: f64 = 0.25;
@@ -161,7 +164,12 @@ impl Shape<'_, '_> {
                 .map(|bytes| bytes as f64),
         );
         let most = if self.peer.port == KERBEROS { MOST_KERBEROS_ERROR_BYTES } else { MOST_REFUSAL_BYTES };
-        let is_refused = stats::median(&answers).is_none_or(|bytes| bytes <= most);
-        is_same_dialog && is_refused && !DIRECTORIES.contains(&self.peer.port) && is_many(MINUTE_US)
+        let answer = stats::median(&answers);
+        let is_refused = if DIRECTORIES.contains(&self.peer.port) {
+            answer.is_some_and(|bytes| DIRECTORY_REFUSAL_BYTES.contains(&bytes))
+        } else {
+            answer.is_none_or(|bytes| bytes <= most)
+        };
+        is_same_dialog && is_refused && is_many(MINUTE_US)
     }
 }

@@ -129,6 +129,17 @@ fn a_directory_that_refuses_one_user_after_the_other_is_guessed_at() {
     };
     assert!(the_only(spray(190)).judgement.title.contains("Kerberos (port 88)"));
     assert!(spray(1_500).is_empty(), "tickets");
+    let binds = |gap_s: f64, answer: u64| {
+        series(60, gap_s, |_| Conn::to("192.168.1.2", 389).by("spray", 7).lasting(0.1).bytes(110, answer))
+            .run::<BruteForce>()
+            .findings
+            .len()
+    };
+    assert_eq!(
+        (binds(0.5, 110), binds(0.5, 22), binds(7.0, 110)),
+        (1, 0, 0),
+        "refused, let in, and one by one"
+    );
 }
 
 #[test]

@@ -127,6 +127,16 @@ mod tests {
     }
 
     #[test]
+    fn every_response_code_of_iana_has_its_mnemonic() {
+        let names = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 16, 23].map(response_code).join(" ");
+        assert_eq!(
+            names,
+            "NOERROR FORMERR SERVFAIL NXDOMAIN NOTIMP REFUSED YXDOMAIN YXRRSET NXRRSET NOTAUTH NOTZONE \
+             DSOTYPENI BADVERS BADCOOKIE"
+        );
+    }
+
+    #[test]
     fn numbers_without_a_mnemonic_say_what_they_are() {
         assert_eq!((record_type(28), record_type(4711)), ("AAAA".into(), "TYPE4711".into()));
         assert_eq!((response_code(3), response_code(12)), ("NXDOMAIN".into(), "RCODE12".into()));

@@ -1,5 +1,8 @@
 //! Decides which files form one recording, and in which order.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Gap, GapReason};

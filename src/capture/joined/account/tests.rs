@@ -1,5 +1,7 @@
 //! What a joined recording claims to have seen: never more than the file that saw least.
 
+use std::path::Path;
+
 use super::*;
 
 fn source(name: &str, status: SourceStatus) -> SourceReport {
@@ -54,4 +56,36 @@ fn a_recording_is_incomplete_if_files_are_missing_and_not_if_nothing_was_recorde
     assert!(with(GapReason::FilesMissing).is_incomplete());
     let unread = Joined { unread: vec!["a.parquet: denied".to_owned()], ..Joined::default() };
     assert!(unread.is_incomplete());
+}
+
+/// Files of these names, each with what had to be recovered of it.
+fn files(files: &[(&str, Option<&str>)]) -> Vec<CaptureFile> {
+    let file = |(name, recovered): &(&str, Option<&str>)| {
+        let metadata = Metadata { recovered: recovered.map(str::to_owned), ..Metadata::default() };
+        CaptureFile::new(&Path::new("/var/log").join(name), vec![], metadata)
+    };
+    files.iter().map(file).collect()
+}
+
+#[test]
+fn a_pattern_ends_where_the_names_differ_and_not_among_the_digits_of_their_times() {
+    let of = |names: &[&str]| pattern(&files(&names.iter().map(|name| (*name, None)).collect::<Vec<_>>()));
+    assert_eq!(of(&["web-20260601T10.parquet", "web-20260601T11.parquet"]), "web-*.parquet");
+    assert_eq!(of(&["web-01_a.parquet", "web-01_b.parquet"]), "web-01_*.parquet");
+    assert_eq!(of(&["a.parquet", "b.parquet"]), "*.parquet");
+    // Both begin with the first byte of a letter of two.
+    assert_eq!(of(&["x-é.parquet", "x-è.parquet"]), "x-*.parquet");
+}
+
+#[test]
+fn the_first_three_files_that_were_recovered_are_named_and_the_others_counted() {
+    let none = files(&[("a.parquet", None)]);
+    assert_eq!(recovered(&none), None);
+    let three = files(&[("a", Some("First.")), ("b", None), ("c", Some("Second.")), ("d", Some("Third."))]);
+    assert_eq!(recovered(&three).unwrap(), "a: First. c: Second. d: Third.");
+    let five: Vec<_> = ["a", "b", "c", "d", "e"].iter().map(|name| (*name, Some("Cut."))).collect();
+    assert_eq!(
+        recovered(&files(&five)).unwrap(),
+        "a: Cut. b: Cut. c: Cut. 2 more files had to be recovered."
+    );
 }

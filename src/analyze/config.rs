@@ -1,5 +1,8 @@
 //! The configuration of an analysis: `netrec.toml`, every number checked before anything runs.
 
+#[cfg(test)]
+mod tests;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -179,65 +182,4 @@ fn check_analysis(analysis: &Analysis) -> Result<(), String> {
         return Err("[analysis]: time_bins must be between 10 and 10000".to_owned());
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn refused(text: &str, says: &str) {
-        let reason = Config::parse(text).unwrap_err();
-        assert!(reason.contains(says), "{reason:?} does not say {says:?}");
-    }
-
-    #[test]
-    fn the_documented_defaults_are_a_configuration_and_are_the_defaults() {
-        let config = Config::parse(&documented_defaults()).unwrap();
-        assert_eq!(config.analysis().seed, Analysis::default().seed);
-        for entry in DETECTORS {
-            let mut section = config.section(entry.about.id).unwrap().clone();
-            section.remove(ENABLED);
-            assert_eq!(section, (entry.default_thresholds)(), "{}", entry.about.id);
-        }
-    }
-
-    #[test]
-    fn every_setting_is_printed_under_a_comment() {
-        let text = documented_defaults();
-        let lines: Vec<&str> = text.lines().collect();
-        for pair in lines.windows(2).filter(|pair| pair[1].contains(" = ")) {
-            assert!(pair[0].starts_with("# ") && pair[0].len() > 4, "{pair:?}");
-        }
-        assert!(lines.iter().all(|line| line.len() <= 100));
-    }
-
-    #[test]
-    fn a_file_may_change_one_threshold_and_leave_the_rest() {
-        let config = Config::parse("[port-scan]\nports = 20\n[analysis]\nseed = 9\n").unwrap();
-        assert_eq!(config.section("port-scan").unwrap()["ports"].as_integer(), Some(20));
-        assert_eq!((config.analysis().seed, config.analysis().time_bins), (9, 600));
-    }
-
-    #[test]
-    fn wrong_sections_keys_types_and_values_are_refused_by_name() {
-        refused("[beacons]\nmin_score = 1\n", "[beacons]");
-        refused("beacon = 3", "beacon must be a section");
-        refused("[beacon]\nscore = 1\n", "score");
-        refused("[beacon]\nmin_score = \"high\"\n", "[beacon]");
-        refused("[beacon]\nmin_score = 1.5\n", "min_score");
-        refused("[beacon]\nmin_score = nan\n", "min_score");
-        refused("[beacon]\nenabled = 1\n", "enabled");
-        refused("[port-scan]\nports = 0\n", "ports");
-        refused("[isolation-forest]\nsample_size = 1\n", "sample_size");
-        refused("[analysis]\nshort_lived_s = 0\n", "short_lived_s");
-        refused("[analysis]\nshort_lived_s = nan\n", "short_lived_s");
-        refused("[analysis]\nspeed = 1\n", "speed");
-    }
-
-    #[test]
-    fn long_words_stand_alone_and_no_word_is_lost() {
-        let lines = wrap("a bb unbreakable cc", 5);
-        assert_eq!(lines, ["a bb", "unbreakable", "cc"]);
-    }
 }

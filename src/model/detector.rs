@@ -98,6 +98,17 @@ pub fn positive(thresholds: &[(&str, f64)]) -> Result<(), String> {
     }
 }
 
+/// Refuses thresholds outside of 0 to 1, with the name of the first.
+///
+/// # Errors
+/// A sentence.
+pub fn shares(thresholds: &[(&str, f64)]) -> Result<(), String> {
+    match thresholds.iter().find(|(_, value)| !(0.0..=1.0).contains(value)) {
+        Some((key, _)) => Err(format!("{key} must be between 0 and 1")),
+        None => Ok(()),
+    }
+}
+
 /// A detector, with thresholds of its own type.
 pub trait Detector {
     /// Its thresholds; unknown keys are refused, every field has a default, and its doc

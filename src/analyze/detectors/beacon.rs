@@ -28,7 +28,7 @@ use crate::Result;
 use crate::analyze::scene::Scene;
 use crate::analyze::words;
 use crate::model::detector::{
-    About, Context, Detector, DetectorTable, Method, Outcome, Output, Periods, Signal, positive,
+    About, Context, Detector, DetectorTable, Method, Outcome, Output, Periods, Signal, positive, shares,
 };
 use crate::model::frame::{DataFrame, df};
 use crate::model::section::Section;
@@ -174,19 +174,17 @@ impl Detector for Beacon {
     };
 
     fn validate(config: &Thresholds) -> Result<(), String> {
-        let fractions = [("max_q", config.max_q), ("max_spread", config.max_spread)];
-        for (key, value) in fractions {
-            if !(0.0..=1.0).contains(&value) {
-                return Err(format!("{key} must be between 0 and 1"));
-            }
-        }
+        shares(&[("max_q", config.max_q), ("max_spread", config.max_spread)])?;
         if config.max_q < 1e-4 {
             return Err("max_q must be at least 0.0001: the simulation cannot resolve less".to_owned());
         }
         if config.min_starts < 4 {
             return Err("min_starts must be at least 4: fewer connections have no period".to_owned());
         }
-        positive(&[("min_period_s", config.min_period_s)])
+        positive(&[
+            ("min_period_s", config.min_period_s),
+            ("min_inside_period_s", config.min_inside_period_s),
+        ])
     }
 
     fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {

@@ -17,7 +17,7 @@ use crate::analyze::scene;
 use crate::analyze::services;
 use crate::analyze::words;
 use crate::capture::Protocol;
-use crate::model::detector::{About, Context, Detector, Method, Outcome, Signal, positive};
+use crate::model::detector::{About, Context, Detector, Method, Outcome, Signal, positive, shares};
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
 use crate::model::payloads;
 use crate::model::records::Direction;
@@ -117,10 +117,7 @@ impl Detector for BruteForce {
             );
         }
         positive(&[("window_s", config.window_s), ("max_session_s", config.max_session_s)])?;
-        if !(0.0..=1.0).contains(&config.min_failed_share) {
-            return Err("min_failed_share must be between 0 and 1".to_owned());
-        }
-        Ok(())
+        shares(&[("min_failed_share", config.min_failed_share)])
     }
 
     fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {

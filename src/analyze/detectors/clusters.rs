@@ -14,7 +14,9 @@ use self::density::Grouping;
 use self::points::Points;
 use crate::Result;
 use crate::analyze::words;
-use crate::model::detector::{About, Context, Detector, DetectorTable, Method, Outcome, Output, Signal};
+use crate::model::detector::{
+    About, Context, Detector, DetectorTable, Method, Outcome, Output, Signal, shares,
+};
 use crate::model::features::FEATURES;
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
 use crate::model::frame::{DataFrame, df};
@@ -92,10 +94,7 @@ impl Detector for Clusters {
         if !(config.radius >= 0.0 && config.radius.is_finite()) {
             return Err("radius must be 0 or more".to_owned());
         }
-        if !(0.0..=1.0).contains(&config.max_noise_share) {
-            return Err("max_noise_share must be between 0 and 1".to_owned());
-        }
-        Ok(())
+        shares(&[("max_noise_share", config.max_noise_share)])
     }
 
     fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {

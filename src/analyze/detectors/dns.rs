@@ -125,6 +125,7 @@ impl Detector for Dns {
         positive(&[
             ("min_information_bytes", config.min_information_bytes),
             ("long_name_chars", config.long_name_chars),
+            ("large_question_bytes", config.large_question_bytes),
         ])
     }
 

@@ -14,7 +14,7 @@ use crate::Result;
 use crate::analyze::appraisal::Appraisal;
 use crate::analyze::scene::{self, Scene};
 use crate::analyze::words;
-use crate::model::detector::{About, Context, Detector, Method, Outcome, Signal, positive};
+use crate::model::detector::{About, Context, Detector, Method, Outcome, Signal, positive, shares};
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement};
 use crate::model::section::Section;
 
@@ -111,10 +111,7 @@ impl Detector for Flood {
             return Err("min_connections, min_unfinished and min_datagrams must be at least 10".to_owned());
         }
         positive(&[("window_s", config.window_s), ("min_datagrams_per_s", config.min_datagrams_per_s)])?;
-        if !(0.0..=1.0).contains(&config.max_answered_share) {
-            return Err("max_answered_share must be between 0 and 1".to_owned());
-        }
-        Ok(())
+        shares(&[("max_answered_share", config.max_answered_share)])
     }
 
     fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {

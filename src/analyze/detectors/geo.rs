@@ -11,7 +11,7 @@ use self::places::{Lone, Whole};
 use crate::Result;
 use crate::analyze::words;
 use crate::geo::country_name;
-use crate::model::detector::{About, Context, Detector, Method, Outcome, Output, Signal};
+use crate::model::detector::{About, Context, Detector, Method, Outcome, Output, Signal, shares};
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
 use crate::model::records::Scope;
 use crate::model::section::Section;
@@ -76,10 +76,7 @@ impl Detector for Geo {
         if config.min_connections < 2 {
             return Err("min_connections must be at least 2".to_owned());
         }
-        if !(0.0..=1.0).contains(&config.max_share) {
-            return Err("max_share must be between 0 and 1".to_owned());
-        }
-        Ok(())
+        shares(&[("max_share", config.max_share)])
     }
 
     fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {

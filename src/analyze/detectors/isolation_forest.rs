@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use self::forest::{Forest, Growth, MAX_SAMPLE};
 use crate::Result;
-use crate::model::detector::{About, Context, Detector, DetectorTable, Method, Outcome, Output, Signal};
+use crate::model::detector::{
+    About, Context, Detector, DetectorTable, Method, Outcome, Output, Signal, shares,
+};
 use crate::model::features::{FEATURES, Matrix, Scale};
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
 use crate::model::frame::{DataFrame, df};
@@ -106,12 +108,11 @@ impl Detector for IsolationForest {
     };
 
     fn validate(config: &Thresholds) -> Result<(), String> {
-        let share = |key: &str, value: f64| {
-            if (0.0..=1.0).contains(&value) { Ok(()) } else { Err(format!("{key} must be between 0 and 1")) }
-        };
-        share("min_score", config.min_score)?;
-        share("low_score", config.low_score)?;
-        share("max_share", config.max_share)?;
+        shares(&[
+            ("min_score", config.min_score),
+            ("low_score", config.low_score),
+            ("max_share", config.max_share),
+        ])?;
         if !(1..=10_000).contains(&config.trees) {
             return Err("trees must be between 1 and 10000".to_owned());
         }

@@ -20,7 +20,7 @@ use crate::analyze::services;
 use crate::analyze::words;
 use crate::capture::Metadata;
 use crate::capture::Protocol;
-use crate::model::detector::{About, Context, Detector, Method, Outcome, Signal, positive};
+use crate::model::detector::{About, Context, Detector, Method, Outcome, Signal, positive, shares};
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
 use crate::model::members::Members;
 use crate::model::records::Direction;
@@ -237,18 +237,14 @@ impl Detector for PortScan {
         if config.small_ports < 2 || config.small_hosts < 2 {
             return Err("small_ports and small_hosts must be at least 2".to_owned());
         }
-        if !(0.0..=1.0).contains(&config.small_failed_share) {
-            return Err("small_failed_share must be between 0 and 1".to_owned());
-        }
         if config.fast_hosts < 5 || !(config.fast_window_s > 0.0 && config.fast_window_s.is_finite()) {
             return Err("fast_hosts must be at least 5, and fast_window_s greater than 0".to_owned());
         }
-        if !(0.0..=1.0).contains(&config.fast_failed_share) {
-            return Err("fast_failed_share must be between 0 and 1".to_owned());
-        }
-        if !(0.0..=1.0).contains(&config.min_unestablished_share) {
-            return Err("min_unestablished_share must be between 0 and 1".to_owned());
-        }
+        shares(&[
+            ("small_failed_share", config.small_failed_share),
+            ("fast_failed_share", config.fast_failed_share),
+            ("min_unestablished_share", config.min_unestablished_share),
+        ])?;
         let (benign, scanner) = (config.success_if_benign, config.success_if_scanner);
         if !(0.0 < scanner && scanner < benign && benign < 1.0) {
             return Err(

@@ -14,7 +14,7 @@ use crate::analyze::peers::Side;
 use crate::analyze::scene::{self, Scene};
 use crate::analyze::words;
 use crate::capture::Protocol;
-use crate::model::detector::{About, Context, Detector, Method, Outcome, Signal, positive};
+use crate::model::detector::{About, Context, Detector, Method, Outcome, Signal, positive, shares};
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement};
 use crate::model::section::Section;
 use crate::model::sockets::{Socket, Source};
@@ -83,9 +83,7 @@ impl Detector for Ransomware {
         if config.min_bytes == 0 {
             return Err("min_bytes must be greater than 0".to_owned());
         }
-        if !(0.0..=1.0).contains(&config.min_balance) {
-            return Err("min_balance must be between 0 and 1".to_owned());
-        }
+        shares(&[("min_balance", config.min_balance)])?;
         positive(&[("min_bytes_per_s", config.min_bytes_per_s), ("max_duration_s", config.max_duration_s)])
     }
 

@@ -14,7 +14,7 @@ use crate::analyze::peers::{Peer, Side, is_by_any_clock, most_within};
 use crate::analyze::scene::{self, Scene};
 use crate::analyze::words;
 use crate::capture::Protocol;
-use crate::model::detector::{About, Context, Detector, Method, Outcome, Signal, positive};
+use crate::model::detector::{About, Context, Detector, Method, Outcome, Signal, positive, shares};
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement};
 use crate::model::section::Section;
 use crate::model::sockets::Socket;
@@ -111,9 +111,7 @@ impl Detector for WebScan {
         if config.min_requests < 20 || config.min_requests_inside < 20 {
             return Err("min_requests and min_requests_inside must be at least 20".to_owned());
         }
-        if !(0.0..=1.0).contains(&config.min_alike_share) {
-            return Err("min_alike_share must be between 0 and 1".to_owned());
-        }
+        shares(&[("min_alike_share", config.min_alike_share)])?;
         positive(&[("window_s", config.window_s), ("min_spread_bytes", config.min_spread_bytes)])
     }
 

@@ -97,7 +97,7 @@ fn parse(text: &str, protocol: Protocol) -> Result<End, Fault> {
             let kind = "socket with a name in place of an address or a port (list them as numbers)";
             Fault::skipped(UnusedReason::Unsupported, kind)
         }
-        end::Fault::Other => Fault::Unreadable,
+        end::Fault::Cut | end::Fault::Other => Fault::Unreadable,
     })
 }
 

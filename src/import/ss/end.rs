@@ -13,6 +13,8 @@ pub(in crate::import) type End = (IpAddr, u16);
 pub(in crate::import) enum Fault {
     /// It is a name: of a host, or of a service that is not registered.
     Name,
+    /// It was cut to the width of its column.
+    Cut,
     /// It is something else.
     Other,
 }
@@ -60,35 +62,57 @@ fn name_or_other(text: &str) -> Fault {
     if is_name { Fault::Name } else { Fault::Other }
 }
 
-/// Columns of `netstat` in which an address that fills them may be a part of a longer one: with
-/// its port on Linux, without it on BSD and macOS.
+/// Columns of `netstat`, which cuts what does not fit unless it is told not to (`-W`). Linux cuts the address so
+/// far that it fits with its port, which stays whole. BSD and macOS cut the address, and then the whole end, so
+/// that a port may lose digits. Beside control blocks (`-A`) their columns are narrower, and an address with the
+/// name of a service is cut further.
 const LINUX_WIDTH: usize = 23;
-const BSD_WIDTH: usize = 16;
+const BSD_WIDTH: usize = 22;
+const BSD_WIDTH_WITH_BLOCK: usize = 18;
+const BSD_ADDR_WIDTH: usize = 16;
+const BSD_ADDR_WIDTH_WITH_BLOCK: usize = 12;
 
-/// Whether a text is an IPv6 address that may have been cut to the width of its column. What prints
-/// brackets (`ss`, Windows) cuts nothing.
-pub(super) fn may_be_cut(text: &str) -> bool {
-    is_v6(text)
-        && !text.starts_with('[')
-        && (text.len() == LINUX_WIDTH || dotted_addr(text).is_some_and(|addr| addr.len() == BSD_WIDTH))
+/// How an end stands in its column of `netstat`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Fit {
+    /// It leaves some of the column empty, or nothing longer could stand there.
+    Whole,
+    /// It fills the column, so that it may be a part of another end.
+    MayBeCut,
+    /// It is longer than the column, so that nothing in its table was cut.
+    Wide,
 }
 
-/// Whether a text is longer than any column that cuts, so that nothing in its table was cut.
-pub(super) fn is_wide(text: &str) -> bool {
-    match dotted_addr(text) {
-        Some(addr) => addr.len() > BSD_WIDTH,
-        None => text.len() > LINUX_WIDTH,
+impl Fit {
+    fn of(length: usize, width: usize, can_be_longer: bool) -> Self {
+        match length {
+            _ if length > width => Self::Wide,
+            _ if length == width && can_be_longer => Self::MayBeCut,
+            _ => Self::Whole,
+        }
     }
 }
 
-fn is_v6(text: &str) -> bool {
-    text.bytes().filter(|byte| *byte == b':').count() >= 2
+/// How an end that was read stands in its column; `has_block` tells whether its line has a control block.
+pub(super) fn fit(text: &str, has_block: bool) -> Fit {
+    let is_v6 = |addr: &str| addr.bytes().filter(|byte| *byte == b':').count() >= 2;
+    let is_name = |port: &str| port.contains(char::is_alphabetic);
+    let Some((addr, port)) = dotted(text) else {
+        let port = text.rsplit(':').next().unwrap_or_default();
+        return Fit::of(text.len(), LINUX_WIDTH, is_v6(text) || is_name(port));
+    };
+    let (width, addr_width) = match (has_block, is_name(port)) {
+        (true, true) => (BSD_WIDTH_WITH_BLOCK, BSD_ADDR_WIDTH_WITH_BLOCK),
+        (true, false) => (BSD_WIDTH_WITH_BLOCK, BSD_ADDR_WIDTH),
+        (false, _) => (BSD_WIDTH, BSD_ADDR_WIDTH),
+    };
+    let of_addr = Fit::of(addr.len(), addr_width, is_v6(addr) || addr_width < BSD_ADDR_WIDTH);
+    of_addr.max(Fit::of(text.len(), width, has_block || is_name(port)))
 }
 
-/// The address before `.port` of an IPv6 end of BSD.
-fn dotted_addr(text: &str) -> Option<&str> {
-    let (addr, port) = text.rsplit_once('.')?;
-    (is_v6(addr) && !addr.contains('.') && !port.contains(':')).then_some(addr)
+/// Address and port of an end that BSD, macOS or AIX printed, with a dot between them.
+pub(super) fn dotted(text: &str) -> Option<(&str, &str)> {
+    text.rsplit_once('.').filter(|(_, port)| !port.contains(':'))
 }
 
 #[cfg(test)]
@@ -129,19 +153,33 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_fills_its_column_may_be_a_part_of_one() {
-        for (text, is_cut, is_long) in [
-            ("fe80::a00:27ff:fe4:22", false, false),
-            ("fe80::a00:27ff:fe:50000", true, false),
-            ("fe80::a00:27ff:fe4e:66a1:50000", false, true),
-            ("::ffff:192.168.100.1:50", true, false),
-            ("[::ffff:10.0.0.5]:50000", false, false),
-            ("10.0.0.5:22", false, false),
-            ("fe80::1%lo0.49152", false, false),
-            ("2001:db8:1:2:3:4.443", true, false),
-            ("2001:db8:1:2:3:4:5:6.443", false, true),
+    fn an_end_that_fills_its_column_may_be_a_part_of_one() {
+        use Fit::{MayBeCut, Whole, Wide};
+        for (text, has_block, expected) in [
+            ("fe80::a00:27ff:fe4:22", false, Whole),
+            ("fe80::a00:27ff:fe:50000", false, MayBeCut),
+            ("fe80::a00:27ff:fe4e:66a1:50000", false, Wide),
+            ("::ffff:192.168.100.1:50", false, MayBeCut),
+            // What does not have to be cut is not: 15 letters, a colon and five digits are the longest.
+            ("192.168.100.100:50000", false, Whole),
+            ("10.0.0.5:22", false, Whole),
+            // Of 192.168.100.101:kerberos, Linux prints this.
+            ("192.168.100.10:kerberos", false, MayBeCut),
+            ("192.168.100.101:microsoft-ds", false, Wide),
+            ("fe80::1%lo0.49152", false, Whole),
+            ("2001:db8:1:2:3:4.443", false, MayBeCut),
+            ("2001:db8:1:2:3:4:5:6.443", false, Wide),
+            ("192.168.100.100.50000", false, Whole),
+            ("192.168.100.101.domain", false, MayBeCut),
+            // Of 192.168.1.221.54861, macOS prints this.
+            ("192.168.1.221.5486", true, MayBeCut),
+            ("192.168.1.221.443", true, Whole),
+            ("192.168.1.221.54861", true, Wide),
+            // Of 192.168.71.163.ssh, FreeBSD prints this.
+            ("192.168.71.1.ssh", true, MayBeCut),
+            ("10.0.0.1.ssh", true, Whole),
         ] {
-            assert_eq!((may_be_cut(text), is_wide(text)), (is_cut, is_long), "{text}");
+            assert_eq!(fit(text, has_block), expected, "{text}");
         }
     }
 }

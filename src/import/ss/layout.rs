@@ -48,7 +48,7 @@ impl Layout {
         match words.as_slice() {
             ["State" | "Netid", "Recv-Q" | "State", ..] | ["Recv-Q", "Send-Q", "Local", ..] => Some(Self::Ss),
             // All languages of Linux and most of Windows have this word.
-            ["Proto", second, ..] | [_, "Proto", second, ..]
+            ["Proto", second, ..] | [_, "Proto", second, ..] | [_, _, "Proto", second, ..]
                 if !second.bytes().any(|byte| byte.is_ascii_digit()) =>
             {
                 Some(Self::Netstat(Columns::new(&words)))

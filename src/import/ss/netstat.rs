@@ -1,7 +1,7 @@
 //! Lines of `netstat`: of Linux and `BusyBox`, of BSD and macOS, and of Windows. The form of a line
 //! tells which, and not its words, which many systems translate.
 
-use super::end::{self, Fault};
+use super::end::{self, Fault, Fit};
 use super::layout::Columns;
 use super::socket::{Parsed, Socket, process_name};
 use super::state;
@@ -31,7 +31,7 @@ const OTHERS: [&str; 18] = [
 
 /// Reads a line; `columns` are those that the heading has after the state, as on macOS.
 pub(super) fn parse(line: &str, columns: Columns) -> Parsed {
-    let line = without_control_block(line);
+    let (line, has_block) = without_control_block(line);
     let words: Vec<&str> = line.split_whitespace().take(64).collect();
     let Some((name, rest)) = words.split_first() else { return Parsed::Nothing };
     let protocol = match *name {
@@ -40,12 +40,22 @@ pub(super) fn parse(line: &str, columns: Columns) -> Parsed {
         other if OTHERS.contains(&other) => return Parsed::Other(other.to_owned()),
         _ => return Parsed::Nothing,
     };
-    match rest {
-        [received, sent, local, remote, rest @ ..] if is_number(received) && is_number(sent) => {
-            let after = after_words(line, 5);
-            Socket::between(local, remote, protocol)
-                .map(|socket| with_rest(socket, rest, after, columns))
-                .into()
+    // Sizes of queues; BSD has three counters there with `-T`.
+    let counters = rest.iter().take(3).take_while(|word| is_number(word)).count();
+    match &rest[counters..] {
+        [local, remote, rest @ ..] if counters >= 2 => {
+            let fit = end::fit(local, has_block).max(end::fit(remote, has_block));
+            let socket = match Socket::between(local, remote, protocol) {
+                Err(Fault::Other) if fit == Fit::MayBeCut => Err(Fault::Cut),
+                socket => socket.map(|socket| Socket { fit, ..socket }),
+            };
+            match end::dotted(local) {
+                Some(_) => socket.map(|socket| of_bsd(socket, rest, columns)).into(),
+                None => {
+                    let text = after_words(line, counters + 3);
+                    socket.map(|socket| of_linux(socket, rest, text)).into()
+                }
+            }
         }
         [local, remote, rest @ ..] if end::parse(local, protocol).is_ok() => {
             Socket::between(local, remote, protocol).map(|socket| of_windows(socket, rest)).into()
@@ -54,12 +64,25 @@ pub(super) fn parse(line: &str, columns: Columns) -> Parsed {
     }
 }
 
-/// Without the address in memory that AIX and BSD print first with `-A`.
-fn without_control_block(line: &str) -> &str {
-    let Some((address, rest)) = line.trim_start().split_once(' ') else { return line };
-    let rest = rest.trim_start();
-    let is_address = address.len() >= 8 && address.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if is_address && (rest.starts_with("tcp") || rest.starts_with("udp")) { rest } else { line }
+/// The line without what AIX, BSD and macOS print first with `-A`, and whether there was any: the address of
+/// the control block in memory, and on macOS a hash of the flow.
+fn without_control_block(line: &str) -> (&str, bool) {
+    let is_hex = |word: &str| word.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_socket = |rest: &str| rest.starts_with("tcp") || rest.starts_with("udp");
+    let Some((_, rest)) = split_word(line).filter(|(block, _)| block.len() >= 8 && is_hex(block)) else {
+        return (line, false);
+    };
+    match split_word(rest) {
+        _ if is_socket(rest) => (rest, true),
+        Some((hash, rest)) if is_hex(hash) && is_socket(rest) => (rest, true),
+        _ => (line, false),
+    }
+}
+
+/// The first word of a text, and what follows it.
+fn split_word(text: &str) -> Option<(&str, &str)> {
+    let (word, rest) = text.trim_start().split_once(char::is_whitespace)?;
+    Some((word, rest.trim_start()))
 }
 
 fn is_number(word: &str) -> bool {
@@ -90,14 +113,9 @@ fn take_state<'a, 'b>(socket: &mut Socket, rest: &'a [&'b str]) -> &'a [&'b str]
     }
 }
 
-/// What Linux, BSD and macOS print after the ends: a state, a user and an inode, a process.
-fn with_rest(mut socket: Socket, rest: &[&str], text: &str, columns: Columns) -> Socket {
-    let words = take_state(&mut socket, rest);
-    if columns != Columns::default() {
-        of_macos(&mut socket, words, columns);
-        return socket;
-    }
-    if let [user, inode, ..] = words
+/// What Linux prints after the ends: a state, a user and an inode, a process.
+fn of_linux(mut socket: Socket, rest: &[&str], text: &str) -> Socket {
+    if let [user, inode, ..] = take_state(&mut socket, rest)
         && is_number(inode)
         && !user.contains('/')
     {
@@ -106,6 +124,15 @@ fn with_rest(mut socket: Socket, rest: &[&str], text: &str, columns: Columns) ->
         socket.inode = inode.parse().ok().filter(|inode| *inode != 0);
     }
     take_program(text, &mut socket.owner);
+    socket
+}
+
+/// What BSD and macOS print after the ends: a state, and columns that differ from one option to another.
+fn of_bsd(mut socket: Socket, rest: &[&str], columns: Columns) -> Socket {
+    let words = take_state(&mut socket, rest);
+    if columns != Columns::default() {
+        of_macos(&mut socket, words, columns);
+    }
     socket
 }
 

@@ -1,7 +1,7 @@
 //! A socket as a tool prints it.
 
 use super::end;
-use super::end::{End, Fault, is_any, may_be_cut};
+use super::end::{End, Fault, Fit, is_any};
 use crate::capture::{Counters, Owner, Protocol, TcpState, stable_id};
 
 /// A line of a table of sockets, and for `ss -i` the line of details below it.
@@ -20,8 +20,8 @@ pub(super) struct Socket {
     /// The kernel's cookie, where it was asked for (`-e`).
     pub(super) cookie: Option<u64>,
     pub(super) inode: Option<u64>,
-    /// Whether an address may be a part of another one.
-    pub(super) may_be_cut: bool,
+    /// Whether an end may be a part of another one.
+    pub(super) fit: Fit,
 }
 
 impl Socket {
@@ -40,7 +40,7 @@ impl Socket {
             owner: Owner::default(),
             cookie: None,
             inode: None,
-            may_be_cut: may_be_cut(local) || may_be_cut(remote),
+            fit: Fit::Whole,
         })
     }
 

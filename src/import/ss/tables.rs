@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use ahash::AHashSet;
 
-use super::end::{Fault, is_any, is_wide};
+use super::end::{Fault, Fit, is_any};
 use super::layout::{Columns, Layout};
 use super::socket::{Parsed, Socket};
 use super::time::{self, Stamp, stamp};
@@ -26,6 +26,9 @@ const SECOND_US: i64 = 1_000_000;
 
 /// Between the lines of one table there is less time, in µs.
 const PAUSE_US: i64 = 500_000;
+
+/// Why a socket is left out whose address or port would be another one.
+const MAY_BE_CUT: &str = "socket whose address or port may be truncated (use netstat -n -W)";
 
 /// What is counted.
 const UNIT: &str = "socket";
@@ -74,7 +77,7 @@ pub(super) struct TableReader<'a> {
     seen: AHashSet<u64>,
     /// Whether this version of `ss` knows counters, so that one that is not there is zero.
     knows_counters: bool,
-    /// Whether an address in this table is longer than any column that cuts.
+    /// Whether an end in this table is longer than a column that cuts.
     is_wide: bool,
     is_full: bool,
 }
@@ -148,6 +151,7 @@ impl<'a> TableReader<'a> {
                 let kind = "socket with a name in place of an address or a port (use ss -n or netstat -n)";
                 self.skip(UnusedReason::Unsupported, kind, number, line);
             }
+            Parsed::Fault(Fault::Cut) => self.skip(UnusedReason::Unreadable, MAY_BE_CUT, number, line),
             Parsed::Fault(Fault::Other) => self.account.stats.unreadable_line(number, line.as_bytes()),
             Parsed::Other(family) => self.other(&family, number, line),
             Parsed::Nothing => self.between(number, line),
@@ -233,8 +237,8 @@ impl<'a> TableReader<'a> {
         if socket.has_details {
             self.knows_counters |= iproute::knows_counters(line);
         }
-        self.is_wide |= line.split_whitespace().any(is_wide_end);
-        let text = socket.may_be_cut.then(|| line.chars().take(200).collect());
+        self.is_wide |= socket.fit == Fit::Wide;
+        let text = (socket.fit == Fit::MayBeCut).then(|| line.chars().take(200).collect());
         self.entries.push(Entry { socket, number, text });
         if self.entries.len() >= MOST_SOCKETS {
             self.hand_over();
@@ -341,25 +345,21 @@ impl<'a> TableReader<'a> {
         2 * known >= entries.len().max(1)
     }
 
-    /// Takes out the sockets of which an address may have been cut to the width of its column.
+    /// Takes out the sockets of which an end may have been cut to the width of its column.
     fn drop_cut(&mut self, entries: &mut Vec<Entry>) {
         if self.is_wide {
             return;
         }
         entries.retain(|entry| {
-            if entry.socket.may_be_cut {
-                let kind = "socket whose IPv6 address may be truncated (use netstat -W)";
+            let may_be_cut = entry.socket.fit == Fit::MayBeCut;
+            if may_be_cut {
                 let text = entry.text.as_deref().unwrap_or_default();
                 let example = || Example::of_line(entry.number, text.as_bytes());
-                self.account.stats.skip(UnusedReason::Unreadable, kind, example);
+                self.account.stats.skip(UnusedReason::Unreadable, MAY_BE_CUT, example);
             }
-            !entry.socket.may_be_cut
+            !may_be_cut
         });
     }
-}
-
-fn is_wide_end(word: &str) -> bool {
-    word.contains(':') && word.len() < 80 && is_wide(word) && super::end::parse(word, Protocol::Tcp).is_ok()
 }
 
 /// Tells which protocol the sockets of a table without a column for it are of: an unconnected

@@ -384,6 +384,48 @@ fn addresses_that_were_cut_are_refused() {
     assert_eq!(read(&format!("{heading}{cut}{wide}")).rows.len(), 2);
 }
 
+/// As Linux, FreeBSD and macOS print 192.168.100.101:kerberos, 192.168.71.163.ssh and 192.168.1.221.54861.
+#[test]
+fn addresses_and_ports_that_were_cut_beside_names_and_control_blocks_are_refused() {
+    let linux = "1700000000\nProto Recv-Q Send-Q Local Address           Foreign Address         State\n\
+        tcp        0      0 192.168.100.10:kerberos 10.1.1.1:44444          ESTABLISHED\n\
+        tcp        0      0 10.0.0.1:ssh            192.168.10:microsoft-ds ESTABLISHED\n\
+        tcp        0      0 10.0.0.1:ssh            10.1.1.2:44445          ESTABLISHED\n";
+    let freebsd = "1700000000\n\
+        Tcpcb            Proto Recv-Q Send-Q Local Address      Foreign Address    (state)\n\
+        fffff80003df43d0 tcp4       0      0 192.168.71.1.ssh   192.168.71.2.56321 ESTABLISHED\n\
+        fffff80003df4b70 tcp4       0      0 *.ssh              *.*                LISTEN\n";
+    let macos = "1700000000\n\
+        Socket           Flowhash Proto Recv-Q Send-Q  Local Address      Foreign Address    (state)\n\
+        7fb03cb94d505aed cedd0cbf tcp4       0      0  192.168.1.221.5486 140.82.113.26.443  ESTABLISHED\n\
+        7fb03cb95fad8165  6a3d6e4 tcp4       0      0  192.168.1.221.22   192.168.1.20.49   ESTABLISHED\n\
+        7fb03cb946c1cbcd  3c023c0 tcp6       0      0  2600:1700:bab0:d.5 2607:f8b0:4003:c.9 ESTABLISHED\n";
+    for (text, cut, expected) in [
+        (linux, 2, "0 ESTABLISHED 10.0.0.1:22 > 10.1.1.2:44445"),
+        (freebsd, 1, "0 LISTEN :::22 > -"),
+        (macos, 2, "0 ESTABLISHED 192.168.1.221:22 > 192.168.1.20:49"),
+    ] {
+        let read = read(text);
+        assert_eq!(read.sockets(), [expected]);
+        assert_eq!(read.unused(), [(UnusedReason::Unreadable, cut)]);
+    }
+}
+
+/// `netstat -x` and `netstat -T` of FreeBSD.
+#[test]
+fn columns_of_buffers_and_retransmissions_are_no_owners() {
+    let read = read(
+        "1700000000\nProto Recv-Q Send-Q Local Address          Foreign Address        R-MBUF S-MBUF R-CLUS\n\
+         tcp4       0      0 10.0.0.5.22            192.0.2.9.50000             0      0      7\n\
+         \nActive Internet connections\n\
+         Proto Rexmit OOORcv 0-win  Local Address          Foreign Address\n\
+         tcp4       3      0      0 10.0.0.5.22            192.0.2.9.50001\n",
+    );
+    assert_eq!(read.rows.len(), 2);
+    assert_eq!(read.rows[1].remote.unwrap().1, 50_001);
+    assert!(read.rows.iter().all(|row| row.owner.is_none() && row.state.is_none()));
+}
+
 #[test]
 fn names_in_place_of_numbers_are_refused_unless_they_are_registered_services() {
     let heading = "1700000000\nProto Recv-Q Send-Q Local Address           Foreign Address         State\n";

@@ -194,7 +194,7 @@ impl ImportSource {
             "ss" => "the output of ss or netstat",
             "lsof" => "the output of lsof",
             "proc-net" => "tables of /proc/net",
-            "sysmon" => "events of Sysmon",
+            "sysmon" => "Windows events",
             other => other,
         }
     }

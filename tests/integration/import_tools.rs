@@ -223,6 +223,78 @@ fn sysmon_gives_connections_with_processes_users_and_hashes() {
     assert!(ran.stdout.contains("3 events read: 3 used"), "{}", ran.stdout);
 }
 
+/// Windows without Sysmon: the security log, where the auditing of the Filtering Platform is on.
+#[test]
+fn the_security_log_gives_connections_with_processes_and_what_the_firewall_blocked() {
+    let folder = tempfile::tempdir().unwrap();
+    let event = |id: u32, second: u32, data: &[(&str, &str)]| {
+        let data: Vec<String> =
+            data.iter().map(|(name, value)| format!("<Data Name='{name}'>{value}</Data>")).collect();
+        format!(
+            "<Event xmlns='http://schemas.microsoft.com/win/2004/08/events/event'><System><Provider \
+             Name='Microsoft-Windows-Security-Auditing'/><EventID>{id}</EventID><TimeCreated \
+             SystemTime='2023-11-14T22:13:{second:02}.123456700Z'/><Computer>ws1</Computer></System><EventData>{}\
+             </EventData></Event>\n",
+            data.concat()
+        )
+    };
+    let wfp = |id, second, program, direction, source: [&str; 2], destination: [&str; 2]| {
+        let path = format!(r"\device\harddiskvolume3\{program}");
+        let data = [
+            ("ProcessID", "4242"),
+            ("Application", path.as_str()),
+            ("Direction", direction),
+            ("SourceAddress", source[0]),
+            ("SourcePort", source[1]),
+            ("DestAddress", destination[0]),
+            ("DestPort", destination[1]),
+            ("Protocol", "6"),
+        ];
+        event(id, second, &data)
+    };
+    let (host, client) = (["10.0.0.5", "3389"], ["203.0.113.77", "51000"]);
+    let created = [
+        ("SubjectUserName", "me"),
+        ("SubjectDomainName", "CORP"),
+        ("NewProcessId", "0x1092"),
+        ("NewProcessName", r"C:\Users\me\evil.exe"),
+        ("CommandLine", "evil.exe -c2"),
+        ("ParentProcessName", r"C:\office\winword.exe"),
+        ("ProcessId", "0x7"),
+    ];
+    let file = [
+        event(4688, 0, &created),
+        wfp(5156, 1, r"users\me\evil.exe", "%%14593", ["10.0.0.5", "50000"], ["203.0.113.10", "443"]),
+        // This Windows gives the local end of an inbound connection as its source.
+        wfp(5156, 2, r"windows\system32\svchost.exe", "%%14592", host, client),
+        wfp(5157, 3, r"users\me\evil.exe", "%%14593", ["10.0.0.5", "50001"], ["203.0.113.11", "25"]),
+        event(4624, 4, &[("TargetUserName", "me")]),
+    ]
+    .concat();
+    let ran = import(folder.path(), "security.xml", &file, &[]).succeeds();
+    assert!(ran.stdout.contains("5 events read: 3 used, 2 not a connection"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("2 connections shown as established"), "{}", ran.stdout);
+    let names = ["local_port", "remote_addr", "remote_port", "direction", "states", "process_name"];
+    let connections = connections(folder.path());
+    assert_eq!(
+        connections.iter().map(|row| columns(row, &names)).collect::<Vec<_>>(),
+        [
+            ["50000", "203.0.113.10", "443", "outbound", "SYN_SENT>ESTABLISHED", "evil.exe"],
+            ["3389", "203.0.113.77", "51000", "inbound", "SYN_RECV>ESTABLISHED", "svchost.exe"],
+            ["50001", "203.0.113.11", "25", "outbound", "SYN_SENT>CLOSE", "evil.exe"],
+        ]
+    );
+    let processes = fs::read_to_string(folder.path().join("report/tables/processes.csv")).unwrap();
+    assert!(
+        processes.contains(r"evil.exe,C:\Users\me\evil.exe,evil.exe -c2,CORP\me,winword.exe"),
+        "{processes}"
+    );
+    // Without the audit events, it says which are missing and how to have them written.
+    let others = event(4624, 4, &[("TargetUserName", "me")]).repeat(3);
+    import(folder.path(), "others.xml", &others, &[])
+        .fails_saying(&["3 × security event 4624", "auditpol /set"]);
+}
+
 const VPC: &str = "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status
 2 123456789010 eni-1 192.0.2.10 10.0.0.5 443 40000 6 5 5000 1700000000 1700000058 ACCEPT OK
 2 123456789010 eni-1 10.0.0.5 192.0.2.10 40000 443 6 5 500 1700000000 1700000058 ACCEPT OK

@@ -248,8 +248,9 @@ pub(super) const FORMATS: &[(Sign, Known)] = &[
     (
         Text(&["Microsoft-Windows-Security-Auditing"]),
         Known {
-            name: "events of the Windows security log",
-            way: "netrec does not read them: import Sysmon's events or netstat -ano",
+            name: "events of the Windows security log in a form that is not read",
+            way: "export them as XML (wevtutil qe Security /f:xml) or JSON (Get-WinEvent | ConvertTo-Json) and import \
+                that, or import Sysmon's events",
         },
     ),
     (

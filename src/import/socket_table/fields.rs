@@ -202,15 +202,17 @@ impl Fields {
     }
 }
 
-/// A name without case and punctuation, and without what stands in brackets behind it (`[UTC]`).
-pub(super) fn plain_name(name: &str) -> String {
+/// A name without case and punctuation, and without what stands behind it: in brackets (`[UTC]`), or the notation
+/// of its numbers, as searches in Falcon name it (`LocalPort_decimal`).
+pub(in crate::import) fn plain_name(name: &str) -> String {
     let name = name.split(['[', '(']).next().unwrap_or(name);
+    let name = name.strip_suffix("_decimal").unwrap_or(name);
     name.chars().filter(char::is_ascii_alphanumeric).take(80).map(|c| c.to_ascii_lowercase()).collect()
 }
 
 /// A time in any notation: also `/Date(1700000000000)/` of PowerShell 5, and `11/4/2023, 10:13:20 PM`, where
 /// the half of the day shows that the month comes first.
-pub(super) fn time(text: &str) -> Option<Stamp> {
+pub(in crate::import) fn time(text: &str) -> Option<Stamp> {
     let inner = text.strip_prefix("/Date(").and_then(|rest| rest.strip_suffix(")/")).unwrap_or(text);
     stamp(inner).or_else(|| stamp(&month_first(inner)?))
 }

@@ -19,6 +19,8 @@ use std::collections::BTreeSet;
 
 use self::event::Event;
 use self::fields::{Fields, Shape};
+pub(super) use self::fields::{plain_name, time};
+pub(super) use self::notation::Values;
 use self::notation::{Notation, Parsed};
 use super::owners::SharedOwners;
 use super::records::{self, Record};

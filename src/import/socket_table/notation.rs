@@ -217,7 +217,7 @@ fn heading(line: &str) -> Option<Table> {
 
 /// The values of a record (RFC 4180), line by line: one in quotes may go over several.
 #[derive(Debug)]
-struct Values {
+pub(in crate::import) struct Values {
     delimiter: char,
     ended: Vec<String>,
     value: String,
@@ -226,11 +226,13 @@ struct Values {
 }
 
 impl Values {
-    fn new(delimiter: char) -> Self {
+    /// No value yet.
+    pub(in crate::import) fn new(delimiter: char) -> Self {
         Self { delimiter, ended: Vec::new(), value: String::new(), is_quoted: false, bytes: 0 }
     }
 
-    fn feed(&mut self, text: &str) {
+    /// Takes a line, or the end of one.
+    pub(in crate::import) fn feed(&mut self, text: &str) {
         self.bytes += text.len();
         let mut letters = text.chars().peekable();
         while let Some(letter) = letters.next() {
@@ -249,8 +251,13 @@ impl Values {
         }
     }
 
+    /// How many bytes it has taken.
+    pub(in crate::import) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// All values, unless one in quotes goes on.
-    fn end(mut self) -> Result<Vec<String>, Self> {
+    pub(in crate::import) fn end(mut self) -> Result<Vec<String>, Self> {
         if self.is_quoted {
             return Err(self);
         }

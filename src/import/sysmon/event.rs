@@ -4,8 +4,9 @@ use std::net::IpAddr;
 
 use chrono::{DateTime, NaiveDateTime};
 
+use super::filtering;
 use crate::capture::{Owner, Protocol};
-use crate::import::{address, timestamp};
+use crate::import::{address, socket_table, timestamp};
 
 /// Sysmon calls itself so, on Windows and on Linux.
 const PROVIDERS: [&str; 2] = ["microsoft-windows-sysmon", "linux-sysmon"];
@@ -24,16 +25,28 @@ pub(super) struct Record {
     pub(super) data: Vec<(String, String)>,
 }
 
-/// What an event of Sysmon says.
+/// What an event says.
 #[derive(Debug)]
 pub(super) enum Event {
-    /// Event 3.
+    /// Event 3 of Sysmon; 5152, 5154, 5156 and 5157 of the security log.
     Connection(Box<Connection>),
-    /// Event 1.
+    /// Event 1 of Sysmon, 4688 of the security log.
     Process(Box<Process>),
-    /// Event 22.
+    /// Event 22 of Sysmon.
     Answer(Answer),
+    /// Event 5158 of the security log.
+    Bind(Bind),
     Other(u32),
+}
+
+/// What became of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Course {
+    Opened,
+    /// A filter did not let it pass.
+    Blocked,
+    /// There is no remote end yet.
+    Listening,
 }
 
 /// A process on a host: its GUID, which is never used again, else its number.
@@ -49,11 +62,17 @@ pub(super) struct Connection {
     pub(super) ts_us: i64,
     pub(super) computer: String,
     pub(super) guid: Option<ProcessKey>,
+    pub(super) course: Course,
     pub(super) protocol: Protocol,
+    /// The number of a protocol that has no name of its own.
+    pub(super) protocol_number: Option<u16>,
     pub(super) source: (IpAddr, u16),
     pub(super) destination: (IpAddr, u16),
-    /// Whether the process is at the source.
+    /// Whether the process opened it.
     pub(super) is_initiator: bool,
+    /// Whether source and destination may be local and remote instead of originator and responder.
+    pub(super) has_unsure_sides: bool,
+    pub(super) is_of_sysmon: bool,
     /// What the event itself says of the process.
     pub(super) owner: Owner,
 }
@@ -61,7 +80,8 @@ pub(super) struct Connection {
 /// A process that was started.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Process {
-    pub(super) key: ProcessKey,
+    /// What it is called in other events.
+    pub(super) keys: Vec<ProcessKey>,
     pub(super) owner: Owner,
 }
 
@@ -75,10 +95,28 @@ pub(super) struct Answer {
     pub(super) addresses: Vec<IpAddr>,
 }
 
+/// A port that a process was bound to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Bind {
+    pub(super) computer: String,
+    pub(super) protocol: Protocol,
+    pub(super) local: (IpAddr, u16),
+}
+
 impl Record {
+    /// Whether it is of a provider whose events are read.
+    pub(super) fn is_read(&self) -> bool {
+        self.is_sysmon() || self.is_of_security_log()
+    }
+
     /// Whether Sysmon wrote it.
     pub(super) fn is_sysmon(&self) -> bool {
         PROVIDERS.iter().any(|provider| self.provider.eq_ignore_ascii_case(provider))
+    }
+
+    /// Whether it is of the security log of Windows.
+    pub(super) fn is_of_security_log(&self) -> bool {
+        filtering::is_provider(&self.provider)
     }
 
     /// A value of the data; none for one that is empty or a dash. The notations differ in case.
@@ -94,6 +132,9 @@ impl Record {
 
     /// What it says; none if it lacks what an event of its number has.
     pub(super) fn event(&self) -> Option<Event> {
+        if self.is_of_security_log() {
+            return filtering::event(self, self.id?);
+        }
         Some(match self.id? {
             1 => Event::Process(Box::new(self.process()?)),
             3 => Event::Connection(Box::new(self.connection()?)),
@@ -112,10 +153,14 @@ impl Record {
             ts_us: self.ts_us()?,
             computer: self.computer.clone(),
             guid: self.key(),
+            course: Course::Opened,
             protocol,
+            protocol_number: None,
             source: self.end("SourceIp", "SourcePort")?,
             destination: self.end("DestinationIp", "DestinationPort")?,
             is_initiator: self.get("Initiated").is_none_or(|text| !text.eq_ignore_ascii_case("false")),
+            has_unsure_sides: false,
+            is_of_sysmon: true,
             owner: self.owner(),
         })
     }
@@ -130,7 +175,11 @@ impl Record {
             process_start_us: self.ts_us(),
             ..self.owner()
         };
-        Some(Process { key: self.key()?, owner })
+        // The security log knows processes by their numbers alone.
+        let by_pid = owner.pid.map(|pid| ProcessKey::Pid(self.computer.clone(), pid));
+        let key = self.key()?;
+        let keys = by_pid.into_iter().filter(|by_pid| *by_pid != key).chain([key.clone()]).collect();
+        Some(Process { keys, owner })
     }
 
     fn answer(&self) -> Option<Answer> {
@@ -158,7 +207,7 @@ impl Record {
         }
     }
 
-    fn key(&self) -> Option<ProcessKey> {
+    pub(super) fn key(&self) -> Option<ProcessKey> {
         // Processes that were there before Sysmon have a GUID of zeros.
         let guid = self.get("ProcessGuid").map(|guid| guid.trim_matches(['{', '}']).to_ascii_lowercase());
         let guid = guid.filter(|guid| guid.bytes().any(|byte| !matches!(byte, b'0' | b'-')));
@@ -169,8 +218,13 @@ impl Record {
         }
     }
 
-    fn number(&self, name: &str) -> Option<u32> {
-        self.get(name)?.parse().ok()
+    /// A number, which the security log writes in hexadecimal in some events.
+    pub(super) fn number(&self, name: &str) -> Option<u32> {
+        let text = self.get(name)?;
+        match text.strip_prefix("0x") {
+            Some(digits) => u32::from_str_radix(digits, 16).ok(),
+            None => text.parse().ok(),
+        }
     }
 
     fn end(&self, addr: &str, port: &str) -> Option<(IpAddr, u16)> {
@@ -178,8 +232,23 @@ impl Record {
     }
 
     /// When it happened; else when it was written.
-    fn ts_us(&self) -> Option<i64> {
-        self.get("UtcTime").and_then(time_us).or_else(|| time_us(&self.time))
+    pub(super) fn ts_us(&self) -> Option<i64> {
+        self.get("UtcTime")
+            .and_then(time_us)
+            .or_else(|| time_us(&self.time))
+            .or_else(|| Some(self.local_time()?.0))
+    }
+
+    /// Whether its time is that of a clock in a place that is not named.
+    pub(super) fn lacks_zone(&self) -> bool {
+        let is_utc = || self.get("UtcTime").and_then(time_us).or_else(|| time_us(&self.time)).is_some();
+        !is_utc() && self.local_time().is_some_and(|(_, has_zone)| !has_zone)
+    }
+
+    /// The time as PowerShell writes it, and whether it names its zone.
+    fn local_time(&self) -> Option<(i64, bool)> {
+        let stamp = socket_table::time(&self.time)?;
+        Some((stamp.ts_us, stamp.has_zone))
     }
 }
 
@@ -209,10 +278,10 @@ fn sha256(hashes: &str) -> Option<String> {
 }
 
 /// The last part of a path of either system.
-fn file_name(path: &str) -> String {
+pub(super) fn file_name(path: &str) -> String {
     shorten(path.rsplit(['\\', '/']).next().unwrap_or(path))
 }
 
-fn shorten(text: &str) -> String {
+pub(super) fn shorten(text: &str) -> String {
     text.chars().take(MOST_CHARS).collect()
 }

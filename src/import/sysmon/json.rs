@@ -8,13 +8,14 @@
 //! | evtx_dump, Chainsaw (also under `document.data`) | `Event.System` and `Event.EventData` |
 //! | Velociraptor | `System` and `EventData`, `EventID.Value` |
 //! | EvtxECmd | `Payload`, JSON in a string |
-//! | Get-WinEvent with ConvertTo-Json | `Message`, lines of text |
+//! | Get-WinEvent with ConvertTo-Json or Export-Csv | `Message`, lines of text |
 //! | NXLog, Mordor data sets | at the top |
 //! | Wazuh | `data.win.eventdata` |
 
 use serde_json::{Map, Value};
 
 use super::event::Record;
+use super::filtering;
 
 /// ECS fields and what Sysmon calls them.
 const ECS: [(&str, &str); 9] = [
@@ -40,6 +41,11 @@ pub(super) fn parse(line: &[u8]) -> Option<Record> {
         .or_else(|| wazuh(value))
         .or_else(|| powershell(object))
         .or_else(|| flat(object))
+}
+
+/// The event of a row of a table.
+pub(super) fn of_row(object: &Map<String, Value>) -> Option<Record> {
+    evtxecmd(object).or_else(|| powershell(object)).or_else(|| flat(object))
 }
 
 /// The XML of an event in a text of an object, as Splunk (`_raw`) and log shippers wrap it.
@@ -130,17 +136,23 @@ fn wazuh(value: &Value) -> Option<Record> {
     Some(record)
 }
 
-/// `{"Id": 3, "ProviderName": …, "Message": "Network connection detected:\r\nRuleName: -\r\n…"}`.
+/// `{"Id": 3, "ProviderName": …, "Message": "Network connection detected:\r\nRuleName: -\r\n…"}`. Without a
+/// provider, the text tells whose event it is.
 fn powershell(object: &Map<String, Value>) -> Option<Record> {
+    let message = object.get("Message")?.as_str()?;
+    let provider = object.get("ProviderName").and_then(scalar).filter(|name| !name.is_empty());
+    let time = object.get("TimeCreated").map(|time| time.get("value").unwrap_or(time));
     let mut record = Record {
-        provider: object.get("ProviderName").and_then(scalar)?,
+        provider: provider.or_else(|| filtering::provider_of(message).map(str::to_owned))?,
         id: number(object.get("Id")?),
         computer: object.get("MachineName").and_then(scalar).unwrap_or_default(),
-        ..Record::default()
+        time: time.and_then(scalar).unwrap_or_default(),
+        data: Vec::new(),
     };
-    for line in object.get("Message")?.as_str()?.lines() {
-        if let Some((name, text)) = line.split_once(": ") {
-            record.put(name, text);
+    // Sysmon has `SourceIp: 10.0.0.5`, the security log `\tSource Address:\t\t10.0.0.5`.
+    for line in message.lines() {
+        if let Some((name, text)) = line.split_once(':') {
+            record.put(&name.replace([' ', '\t'], ""), text.trim());
         }
     }
     Some(record)

@@ -1,28 +1,37 @@
-//! Sysmon's network events with the processes behind them: Windows evidence that knows its processes.
+//! Windows events of connections with the processes behind them: those of Sysmon, and those of the Windows
+//! Filtering Platform in the security log ([`filtering`]), which every Windows can write.
 //!
-//! Event 3 is a connection, event 1 the process that made it, event 22 a DNS answer that named its
-//! remote. They are read as JSON in the wrappers of their shippers and exporters ([`json`]) and as the
-//! XML of the Event Viewer and wevtutil ([`xml`]); an EVTX file is named with the programs that export
-//! it. Source: Microsoft, "Sysmon", section Events. Of a connection Sysmon knows the opening only:
-//! neither bytes nor an end.
+//! Event 3 of Sysmon is a connection, event 1 the process that made it, event 22 a DNS answer that named its
+//! remote. Events are read as JSON in the wrappers of their shippers and exporters ([`json`]), as the XML of the
+//! Event Viewer and wevtutil ([`xml`]), and as tables ([`csv`]); an EVTX file is named with the programs that
+//! export it. Source: Microsoft, "Sysmon", section Events. Of a connection they tell the opening only: neither
+//! bytes nor an end.
 
+mod csv;
 mod event;
+mod filtering;
 mod json;
 mod names;
 mod processes;
+mod sides;
 #[cfg(test)]
 mod tests;
+mod waiting;
 mod xml;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use self::event::{Connection, Event};
+use self::csv::{Csv, Parsed};
+use self::event::{Connection, Course, Event};
 use self::names::Names;
 use self::processes::Processes;
+use self::sides::Sides;
+use self::waiting::Waiting;
 use super::records::{self, Record};
-use super::{Begin, Importer, Input, Output, envelope};
+use super::ss::end::is_any;
+use super::{Begin, FileReport, Importer, Input, Output, envelope};
 use crate::Result;
 use crate::capture::{
     Counters, Example, ImportStats, Kind, OwnerSource, Protocol, Row, SourceStatus, TcpState, UnusedReason,
@@ -32,8 +41,10 @@ use crate::capture::{
 /// See the [module's documentation](self).
 pub const IMPORTER: Importer = Importer {
     id: "sysmon",
-    title: "Sysmon events (JSON or XML)",
-    needs: "Connections come from event 3 of Sysmon: its configuration must include NetworkConnect.",
+    title: "Windows events of Sysmon or the security log (JSON, XML or CSV)",
+    needs: "Connections come from event 3 of Sysmon, whose configuration must include NetworkConnect, or from events \
+        5156 and 5157 of the security log: auditpol /set /subcategory:\"Filtering Platform Connection\" \
+        /success:enable /failure:enable.",
     recognises,
     import,
 };
@@ -42,7 +53,7 @@ pub const IMPORTER: Importer = Importer {
 const MOST_LINES: usize = 200;
 
 /// A line of syslog has no more before its event.
-const MOST_PREFIX_BYTES: usize = 200;
+const MOST_PREFIX_BYTES: usize = 1000;
 
 /// Connections that wait for the event of their process; newest events often come first.
 const MOST_WAITING: usize = 500_000;
@@ -51,7 +62,14 @@ const MOST_WAITING: usize = 500_000;
 const MOST_LISTED: usize = 10_000;
 
 fn recognises(begin: &Begin) -> bool {
-    begin.lines().take(MOST_LINES).any(|line| parse(line).is_some_and(|record| record.is_sysmon()))
+    let mut csv = Csv::default();
+    begin.lines().filter(|line| !line.trim_ascii().is_empty()).take(MOST_LINES).any(|line| {
+        match csv.take(line) {
+            Parsed::Record(record) => record.is_read(),
+            Parsed::Outside => parse(line).is_some_and(|record| record.is_read()),
+            Parsed::Part | Parsed::Unreadable => false,
+        }
+    })
 }
 
 /// The event on a line, in whichever notation.
@@ -73,17 +91,30 @@ fn has_event_after_prefix(line: &[u8]) -> bool {
 fn import(inputs: &[Input], output: &mut Output<'_>) -> Result<()> {
     let mut events = Events::default();
     for input in inputs {
+        let (mut csv, mut is_cut_short) = (Csv::default(), false);
         records::read_file(input, output, "event", |Record { number, line, is_whole }, account, output| {
-            if is_whole || parse(line).is_some() {
-                events.take(number, line, &mut account.stats);
-            } else {
-                account.is_cut_short |= !is_between(line);
+            is_cut_short |= !is_whole;
+            match csv.take(line) {
+                Parsed::Part => account.is_cut_short |= !is_whole,
+                Parsed::Unreadable => account.stats.unreadable_line(number, line),
+                Parsed::Record(record) => events.take(number, line, Some(record), &mut account.stats),
+                Parsed::Outside => {
+                    let record = parse(line);
+                    if is_whole || record.is_some() {
+                        events.take(number, line, record, &mut account.stats);
+                    } else {
+                        account.is_cut_short |= !is_between(line);
+                    }
+                }
             }
             if events.waiting.len() >= MOST_WAITING {
                 events.write(output)?;
             }
             Ok(())
         })?;
+        if csv.is_open() && !is_cut_short {
+            output.account(input, FileReport { is_cut_short: true, ..FileReport::new("event") });
+        }
     }
     events.write(output)?;
     events.say(output);
@@ -103,54 +134,113 @@ fn is_between(line: &[u8]) -> bool {
 struct Events {
     processes: Processes,
     names: Names,
-    waiting: Vec<Connection>,
+    sides: Sides,
+    waiting: Waiting,
+    /// Connections that a filter let pass.
+    permitted: u64,
+    without_zone: u64,
     hosts: BTreeSet<String>,
     addresses: BTreeSet<IpAddr>,
 }
 
 impl Events {
-    fn take(&mut self, number: u64, line: &[u8], stats: &mut ImportStats) {
-        if is_between(line) {
+    fn take(&mut self, number: u64, line: &[u8], record: Option<event::Record>, stats: &mut ImportStats) {
+        let Some(record) = record else {
+            if !is_between(line) {
+                stats.unreadable_line(number, line);
+            }
             return;
-        }
-        let Some(record) = parse(line) else { return stats.unreadable_line(number, line) };
+        };
         let example = || Example::of_line(number, line);
-        if !record.is_sysmon() {
+        if !record.is_read() {
             return stats.skip(UnusedReason::NoConnection, "event of another provider", example);
         }
-        match record.event() {
+        let log = if record.is_sysmon() { "Sysmon" } else { "security" };
+        let event = record.event();
+        let id = record.id.unwrap_or_default();
+        let mut is_nothing = |kind: &str| stats.skip(UnusedReason::NoConnection, kind, example);
+        match event {
             Some(Event::Connection(connection)) => {
-                stats.use_one();
-                self.waiting.push(*connection);
+                self.without_zone += u64::from(record.lacks_zone());
+                self.take_connection(*connection, stats, example);
             }
             Some(Event::Process(process)) => {
-                stats.skip(UnusedReason::NoConnection, "Sysmon event 1, read for the process", example);
+                is_nothing(&format!("{log} event {id}, read for the process"));
                 self.processes.add(*process);
             }
             Some(Event::Answer(answer)) => {
-                stats.skip(UnusedReason::NoConnection, "Sysmon event 22, read for the name", example);
+                is_nothing("Sysmon event 22, read for the name");
                 self.names.add(&answer);
             }
-            Some(Event::Other(id)) => {
-                stats.skip(UnusedReason::NoConnection, &format!("Sysmon event {id}"), example);
+            Some(Event::Bind(bind)) => {
+                is_nothing("security event 5158, read for the port");
+                self.sides.learn_bind(&bind);
             }
+            Some(Event::Other(id)) => is_nothing(&format!("{log} event {id}")),
             None => stats.unreadable_line(number, line),
         }
     }
 
-    fn write(&mut self, output: &mut Output<'_>) -> Result<()> {
-        for connection in std::mem::take(&mut self.waiting) {
-            let row = self.row(&connection);
-            output.push(&row)?;
+    fn take_connection(
+        &mut self,
+        connection: Connection,
+        stats: &mut ImportStats,
+        example: impl FnOnce() -> Example,
+    ) {
+        let is_permitted = !connection.is_of_sysmon && connection.course == Course::Opened;
+        if !connection.has_unsure_sides {
+            self.sides.learn(&connection);
         }
-        Ok(())
+        if !self.waiting.add(connection) {
+            let kind = "event of a connection that another event tells of";
+            return stats.skip(UnusedReason::Duplicate, kind, example);
+        }
+        stats.use_one();
+        self.permitted += u64::from(is_permitted);
+    }
+
+    fn write(&mut self, output: &mut Output<'_>) -> Result<()> {
+        let connections = self.waiting.take();
+        for connection in connections.iter().filter(|connection| connection.has_unsure_sides) {
+            self.sides.learn_order(connection);
+        }
+        connections
+            .iter()
+            .try_for_each(|connection| self.rows(connection).iter().try_for_each(|row| output.push(row)))
+    }
+
+    /// What is told of a connection, in the order of time.
+    fn rows(&mut self, connection: &Connection) -> Vec<Row> {
+        let row = self.row(connection);
+        match connection.course {
+            Course::Opened => vec![row],
+            Course::Listening => vec![Row {
+                remote: None,
+                remote_name: None,
+                state: row.state.and(Some(TcpState::Listen)),
+                prev_state: None,
+                ..row
+            }],
+            // It was attempted, and came to nothing.
+            Course::Blocked => {
+                let attempted = Row { state: row.prev_state, prev_state: None, ..row.clone() };
+                vec![
+                    attempted,
+                    Row { kind: Kind::Closed, state: row.state.and(Some(TcpState::Close)), ..row },
+                ]
+            }
+        }
     }
 
     /// The row of a connection, from the side of the host that logged it.
     fn row(&mut self, connection: &Connection) -> Row {
         let Connection { source, destination, is_initiator, .. } = *connection;
-        let (local, remote) = if is_initiator { (source, destination) } else { (destination, source) };
-        if self.addresses.len() < MOST_LISTED {
+        let is_source_local = match connection.has_unsure_sides {
+            true => self.sides.is_source_local(connection),
+            false => is_initiator,
+        };
+        let (local, remote) = if is_source_local { (source, destination) } else { (destination, source) };
+        if self.addresses.len() < MOST_LISTED && !is_any(local.0) {
             self.addresses.insert(local.0);
         }
         if self.hosts.len() < MOST_LISTED && !self.hosts.contains(&connection.computer) {
@@ -162,9 +252,11 @@ impl Events {
             ts_us: connection.ts_us,
             mono_ns: connection.ts_us.saturating_mul(1000),
             kind: Kind::Opened,
+            protocol_number: connection.protocol_number,
             remote: Some((remote.0.to_canonical(), remote.1)),
             remote_name: self.names.find(connection, remote.0),
-            // Sysmon logs a connection when it is established.
+            // Sysmon logs a connection when it is established. The Filtering Platform logs that it may be, and
+            // what a filter lets pass mostly is.
             state: is_tcp.then_some(TcpState::Established),
             prev_state: is_tcp.then_some(if is_initiator { TcpState::SynSent } else { TcpState::SynRecv }),
             counters: Counters::default(),
@@ -180,7 +272,7 @@ impl Events {
             "processes",
             SourceStatus::Ran,
             format!(
-                "{} process creations (event 1) name parents, command lines and hashes",
+                "{} process creations (Sysmon 1, security 4688) name parents, command lines and hashes",
                 self.processes.len()
             ),
         );
@@ -188,8 +280,28 @@ impl Events {
             let detail = "too many processes or names to keep: the oldest were dropped";
             output.source("processes-kept", SourceStatus::Partial, detail);
         }
-        let detail = "Sysmon logs only the opening of a connection: bytes, packets and ends are unknown";
+        let detail = "events tell only of the opening of a connection: bytes, packets and ends are unknown";
         output.source("byte-counts", SourceStatus::Partial, detail);
+        if self.permitted > 0 {
+            let detail = format!(
+                "event 5156 tells that Windows permitted a connection, not whether it was answered: {} shown as \
+                 established",
+                super::plural(self.permitted, "connection")
+            );
+            output.source("outcomes", SourceStatus::Partial, detail);
+        }
+        if self.sides.unsure > 0 {
+            let detail = format!(
+                "{} of which nothing tells the local end: the source is taken for the remote end",
+                super::plural(self.sides.unsure, "inbound connection")
+            );
+            output.source("local-ends", SourceStatus::Partial, detail);
+        }
+        if self.without_zone > 0 {
+            let times = super::plural(self.without_zone, "time");
+            let detail = format!("{times} without a known time zone, read as UTC");
+            output.source("time-zone", SourceStatus::Partial, detail);
+        }
         let metadata = output.metadata();
         metadata.host_addresses = self.addresses.iter().map(ToString::to_string).collect();
         if self.hosts.len() == 1 {
@@ -203,7 +315,7 @@ impl Events {
 
 /// The same for the same event in every import.
 fn conn_id(connection: &Connection) -> u64 {
-    let Connection { computer, guid, protocol, source, destination, ts_us, .. } = connection;
-    let name = format!("{computer} {guid:?} {protocol:?} {source:?} {destination:?} {ts_us}");
+    let Connection { computer, guid, course, protocol, source, destination, ts_us, .. } = connection;
+    let name = format!("{computer} {guid:?} {course:?} {protocol:?} {source:?} {destination:?} {ts_us}");
     stable_id(name.as_bytes())
 }

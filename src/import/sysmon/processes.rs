@@ -1,4 +1,4 @@
-//! The processes that Sysmon saw start, and owners that are shared.
+//! The processes that were seen to start, and owners that are shared.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -7,13 +7,14 @@ use super::event::{Connection, Process, ProcessKey};
 use crate::capture::Owner;
 use crate::import::owners::SharedOwners;
 
-/// Processes that are kept.
+/// Names of processes that are kept.
 const MOST_PROCESSES: usize = 300_000;
 
 /// What is known of processes.
 #[derive(Debug, Default)]
 pub(super) struct Processes {
-    known: HashMap<ProcessKey, Owner>,
+    /// A number is used again, so that it may have several.
+    known: HashMap<ProcessKey, Vec<Owner>>,
     /// In the order in which they came, so that the oldest give way.
     order: VecDeque<ProcessKey>,
     count: u64,
@@ -25,23 +26,52 @@ impl Processes {
     /// Takes a process that was started.
     pub(super) fn add(&mut self, process: Process) {
         self.count += 1;
-        if self.known.len() >= MOST_PROCESSES
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.known.remove(&oldest);
-            self.left_out += 1;
+        let Process { keys, owner } = process;
+        for key in keys {
+            if self.order.len() >= MOST_PROCESSES {
+                self.drop_oldest();
+            }
+            self.known.entry(key.clone()).or_default().push(owner.clone());
+            self.order.push_back(key);
         }
-        if self.known.insert(process.key.clone(), process.owner).is_none() {
-            self.order.push_back(process.key);
+    }
+
+    fn drop_oldest(&mut self) {
+        let Some(oldest) = self.order.pop_front() else { return };
+        self.left_out += 1;
+        if let Some(owners) = self.known.get_mut(&oldest)
+            && owners.len() > 1
+        {
+            owners.remove(0);
+        } else {
+            self.known.remove(&oldest);
+        }
+    }
+
+    /// The start of the process of a connection: of those with its number, the last before it.
+    fn start(&self, connection: &Connection) -> Option<&Owner> {
+        let key = connection.guid.as_ref()?;
+        let owners = self.known.get(key)?;
+        match key {
+            ProcessKey::Guid(_) => owners.last(),
+            ProcessKey::Pid(..) => owners
+                .iter()
+                .filter(|owner| owner.process_start_us.is_none_or(|start| start <= connection.ts_us))
+                .max_by_key(|owner| owner.process_start_us),
         }
     }
 
     /// Who owns a connection: what its event says, and what the start of the process adds.
     pub(super) fn owner(&mut self, connection: &Connection) -> Arc<Owner> {
         let mut owner = connection.owner.clone();
-        if let Some(started) = connection.guid.as_ref().and_then(|key| self.known.get(key)) {
+        if let Some(started) = self.start(connection) {
             // A number without a GUID may be that of another program by now.
-            if owner.exe.is_none() || owner.exe == started.exe {
+            if owner.exe.is_none() || is_same_file(owner.exe.as_deref(), started.exe.as_deref()) {
+                if !connection.is_of_sysmon {
+                    // It names the drive, where the Filtering Platform names the volume.
+                    owner.exe = None;
+                    owner.process_name = None;
+                }
                 let Owner { ppid, cmdline, parent_name, exe_sha256, process_start_us, .. } = started.clone();
                 owner = Owner { ppid, cmdline, parent_name, exe_sha256, process_start_us, ..owner };
                 owner.exe = owner.exe.or_else(|| started.exe.clone());
@@ -61,4 +91,22 @@ impl Processes {
     pub(super) fn left_out(&self) -> u64 {
         self.left_out
     }
+}
+
+/// Whether two paths name one file: `C:\Windows\x.exe` is `\device\harddiskvolume2\windows\x.exe`.
+fn is_same_file(one: Option<&str>, other: Option<&str>) -> bool {
+    let (Some(one), Some(other)) = (one, other) else { return one == other };
+    one == other || within_volume(one).eq_ignore_ascii_case(within_volume(other))
+}
+
+/// A path without the drive or the volume that it begins with.
+fn within_volume(path: &str) -> &str {
+    let bytes = path.as_bytes();
+    if let [b'A'..=b'Z' | b'a'..=b'z', b':', ..] = bytes {
+        return &path[2..];
+    }
+    let prefix = r"\device\";
+    let is_device = path.get(..prefix.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(prefix));
+    let rest = if is_device { &path[prefix.len()..] } else { return path };
+    rest.find('\\').map_or(path, |at| &rest[at..])
 }

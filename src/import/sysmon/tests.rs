@@ -2,6 +2,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::import::decompress::Decompressed;
 
 const DATA: [(&str, &str); 12] = [
     ("RuleName", "-"),
@@ -78,7 +79,7 @@ fn syslog() -> String {
 }
 
 fn event(line: &str) -> Option<Event> {
-    parse(line.as_bytes()).filter(event::Record::is_sysmon)?.event()
+    parse(line.as_bytes()).filter(event::Record::is_read)?.event()
 }
 
 #[test]
@@ -136,10 +137,10 @@ fn the_start_of_the_process_and_its_dns_answers_are_joined_in_whatever_order() {
     let mut events = Events::default();
     let mut stats = ImportStats::new("event");
     for line in [connection.as_str(), &answer, &start, "<Events>", "</Events>", "garbage"] {
-        events.take(1, line.as_bytes(), &mut stats);
+        events.take(1, line.as_bytes(), parse(line.as_bytes()), &mut stats);
     }
     assert_eq!((stats.read, stats.used, stats.gaps()), (4, 1, 1));
-    let connection = events.waiting.remove(0);
+    let connection = events.waiting.take().remove(0);
     let row = events.row(&connection);
     let owner = row.owner.unwrap();
     assert_eq!(row.remote_name.as_deref(), Some("c2.example"));
@@ -164,6 +165,215 @@ fn an_accepted_connection_is_seen_from_the_host_that_logged_it() {
     assert_eq!(
         (row.local_port, row.remote.unwrap().1, row.prev_state),
         (443, 50_000, Some(TcpState::SynRecv))
+    );
+}
+
+/// Events of the security log, as evtx_dump writes them.
+fn security(id: u32, second: u32, data: &serde_json::Value) -> String {
+    json!({"Event": {"System": {"Provider": {"#attributes": {"Name": "Microsoft-Windows-Security-Auditing"}}, "EventID": id,
+        "Computer": "ws1", "TimeCreated": {"#attributes": {"SystemTime": format!("2023-11-14T22:13:{second:02}.123Z")}}},
+        "EventData": data}})
+    .to_string()
+}
+
+fn wfp(id: u32, second: u32, direction: &str, source: (&str, u16), destination: (&str, u16)) -> String {
+    let data = json!({"ProcessID": 4242, "Application": r"\device\harddiskvolume2\users\me\evil.exe",
+        "Direction": direction, "SourceAddress": source.0, "SourcePort": source.1.to_string(),
+        "DestAddress": destination.0, "DestPort": destination.1.to_string(), "Protocol": 6, "FilterRTID": 1,
+        "LayerName": "%%14610", "LayerRTID": 44});
+    security(id, second, &data)
+}
+
+/// Takes lines, and gives rows and counts.
+fn rows_of(lines: &[String]) -> (Vec<Row>, ImportStats) {
+    let mut events = Events::default();
+    let mut stats = ImportStats::new("event");
+    for line in lines {
+        events.take(1, line.as_bytes(), parse(line.as_bytes()), &mut stats);
+    }
+    let connections = events.waiting.take();
+    connections.iter().for_each(|connection| events.sides.learn_order(connection));
+    (connections.iter().flat_map(|connection| events.rows(connection)).collect(), stats)
+}
+
+/// Kind, local end, remote end, state before and state of rows.
+fn described(rows: &[Row]) -> Vec<String> {
+    let state = |state: Option<TcpState>| state.map_or("-", TcpState::as_str);
+    rows.iter()
+        .map(|row| {
+            let remote = row.remote.map_or_else(|| "-".to_owned(), |(addr, port)| format!("{addr}:{port}"));
+            let states = (state(row.prev_state), state(row.state));
+            let kind = row.kind.as_str();
+            format!("{kind} {}:{} {remote} {}>{}", row.local_addr, row.local_port, states.0, states.1)
+        })
+        .collect()
+}
+
+const OUT: &str = "%%14593";
+const IN: &str = "%%14592";
+const MINE: (&str, u16) = ("10.0.0.5", 50_000);
+const WEB: (&str, u16) = ("192.0.2.10", 443);
+const PEER: (&str, u16) = ("10.0.0.9", 60_000);
+
+#[test]
+fn a_connection_of_the_security_log_is_the_same_in_every_notation() {
+    let text = "The Windows Filtering Platform has permitted a connection.\r\n\r\nApplication Information:\r\n\tProcess ID:\t\t4242\r\n\tApplication Name:\t\\device\\harddiskvolume2\\users\\me\\evil.exe\r\n\r\nNetwork Information:\r\n\tDirection:\t\tOutbound\r\n\tSource Address:\t\t10.0.0.5\r\n\tSource Port:\t\t50000\r\n\tDestination Address:\t192.0.2.10\r\n\tDestination Port:\t\t443\r\n\tProtocol:\t\t6\r\n";
+    let dump = wfp(5156, 20, OUT, MINE, WEB);
+    let value: serde_json::Value = serde_json::from_str(&dump).unwrap();
+    let data = &value["Event"]["EventData"];
+    let xml: String = data
+        .as_object()
+        .unwrap()
+        .iter()
+        .map(|(name, value)| {
+            format!(
+                "<Data Name='{name}'>{}</Data>",
+                value.to_string().trim_matches('"').replace("\\\\", "\\")
+            )
+        })
+        .collect();
+    let xml = format!(
+        "<Event><System><Provider Name='Microsoft-Windows-Security-Auditing'/><EventID>5156</EventID><TimeCreated \
+         SystemTime='2023-11-14T22:13:20.123000000Z'/><Computer>ws1</Computer></System><EventData>{xml}</EventData></Event>"
+    );
+    let provider = "Microsoft-Windows-Security-Auditing";
+    let mut flat = data.as_object().unwrap().clone();
+    flat.extend([
+        ("EventID".to_owned(), json!(5156)),
+        ("SourceName".to_owned(), json!(provider)),
+        ("Hostname".to_owned(), json!("ws1")),
+        ("TimeCreated".to_owned(), json!("2023-11-14T22:13:20.123Z")),
+        ("Message".to_owned(), json!(text)),
+    ]);
+    let lines = [
+        dump.clone(),
+        xml,
+        json!(flat).to_string(),
+        json!({"@timestamp": "2023-11-14T22:13:20.123Z", "winlog": {"provider_name": provider, "event_id": 5156,
+            "computer_name": "ws1", "event_data": data}})
+        .to_string(),
+        json!({"Id": 5156, "ProviderName": provider, "MachineName": "ws1", "TimeCreated": "/Date(1700000000123)/",
+            "Message": text})
+        .to_string(),
+        json!({"Id": 5156, "ProviderName": provider, "MachineName": "ws1",
+            "TimeCreated": "2023-11-14T23:13:20.1230000+01:00", "Message": text})
+        .to_string(),
+    ];
+    let (expected, _) = rows_of(&lines[..1]);
+    assert_eq!(described(&expected), ["opened 10.0.0.5:50000 192.0.2.10:443 SYN_SENT>ESTABLISHED"]);
+    assert_eq!(expected[0].ts_us, 1_700_000_000_123_000);
+    let owner = expected[0].owner.as_deref().unwrap();
+    assert_eq!((owner.pid, owner.process_name.as_deref()), (Some(4242), Some("evil.exe")));
+    for line in &lines {
+        assert_eq!(rows_of(std::slice::from_ref(line)).0, expected, "{line}");
+    }
+    let csv = format!(
+        "#TYPE System.Diagnostics.Eventing.Reader.EventLogRecord\n\"TimeCreated\",\"Id\",\"MachineName\",\"Message\"\n\
+         \"11/14/2023 10:13:20 PM\",\"5156\",\"ws1\",\"{text}\"\n"
+    );
+    let mut table = Csv::default();
+    let mut records = Vec::new();
+    for line in csv.lines() {
+        if let Parsed::Record(record) = table.take(line.as_bytes()) {
+            records.push(record);
+        }
+    }
+    assert!(records.len() == 1 && records[0].is_read() && records[0].lacks_zone());
+    let Some(Event::Connection(connection)) = records[0].event() else { panic!("{records:?}") };
+    assert_eq!((connection.ts_us, connection.destination.1), (1_700_000_000_000_000, 443));
+    assert!(!table.is_open() && recognises(&Begin::read(&mut Decompressed::new(csv.as_bytes()), 0)));
+}
+
+#[test]
+fn the_local_end_of_an_inbound_connection_is_told_whichever_way_it_is_logged() {
+    // Both orders, told by the address from which the host connects.
+    for ends in [(PEER, ("10.0.0.5", 3389)), (("10.0.0.5", 3389), PEER)] {
+        let (rows, _) = rows_of(&[wfp(5156, 21, IN, ends.0, ends.1), wfp(5156, 20, OUT, MINE, WEB)]);
+        assert_eq!(described(&rows[..1]), ["opened 10.0.0.5:3389 10.0.0.9:60000 SYN_RECV>ESTABLISHED"]);
+    }
+    // By a port to which a process was bound, by what can only receive, by the port of a service.
+    let bind = security(
+        5158,
+        10,
+        &json!({"ProcessId": "4", "SourceAddress": "0.0.0.0", "SourcePort": "8080", "Protocol": 6}),
+    );
+    for (source, destination) in [(("::1", 8080), ("::1", 9000)), (("::1", 9000), ("::1", 8080))] {
+        let (rows, _) = rows_of(&[bind.clone(), wfp(5156, 21, IN, source, destination)]);
+        assert_eq!((rows[0].local_port, rows[0].remote.unwrap().1), (8080, 9000));
+    }
+    let group = ("224.0.0.251", 5353);
+    for (source, destination) in [(group, ("10.0.0.9", 5353)), (("10.0.0.9", 5353), group)] {
+        let (rows, _) = rows_of(&[wfp(5156, 21, IN, source, destination)]);
+        assert_eq!(rows[0].local_addr.to_string(), "224.0.0.251");
+    }
+    // By the order of the others of the host.
+    let both =
+        [wfp(5156, 21, IN, ("10.0.0.5", 445), PEER), wfp(5156, 30, IN, ("10.0.0.5", 445), ("10.0.0.9", 445))];
+    assert_eq!(rows_of(&both).0[1].local_addr.to_string(), "10.0.0.5");
+}
+
+#[test]
+fn what_a_filter_blocked_failed_and_its_packets_are_not_counted_again() {
+    let blocked = [
+        wfp(5157, 20, OUT, MINE, WEB),
+        wfp(5152, 20, OUT, MINE, WEB),
+        wfp(5157, 30, IN, PEER, ("10.0.0.5", 22)),
+    ];
+    let (rows, stats) = rows_of(&blocked);
+    assert_eq!(
+        described(&rows),
+        [
+            "opened 10.0.0.5:50000 192.0.2.10:443 ->SYN_SENT",
+            "closed 10.0.0.5:50000 192.0.2.10:443 SYN_SENT>CLOSE",
+            "opened 10.0.0.5:22 10.0.0.9:60000 ->SYN_RECV",
+            "closed 10.0.0.5:22 10.0.0.9:60000 SYN_RECV>CLOSE",
+        ]
+    );
+    assert_eq!((stats.read, stats.used, stats.unused[0].reason), (3, 2, UnusedReason::Duplicate));
+    let listening = security(
+        5154,
+        1,
+        &json!({"ProcessId": "700", "Application": "System", "SourceAddress": "0.0.0.0",
+        "SourcePort": "3389", "Protocol": "6"}),
+    );
+    assert_eq!(described(&rows_of(&[listening]).0), ["opened 0.0.0.0:3389 - ->LISTEN"]);
+}
+
+#[test]
+fn a_connection_that_sysmon_logged_too_is_one_with_what_sysmon_knows() {
+    let (sysmon, security) = (xml_of(3, &DATA), wfp(5156, 21, OUT, MINE, WEB));
+    for lines in [[sysmon.clone(), security.clone()], [security.clone(), sysmon.clone()]] {
+        let (rows, stats) = rows_of(&lines);
+        assert_eq!((rows.len(), stats.used), (1, 1));
+        assert_eq!(rows[0].owner.as_deref().unwrap().username.as_deref(), Some(r"CORP\me"));
+    }
+    // Later it is another, and so are two of Sysmon by itself.
+    assert_eq!(rows_of(&[sysmon.clone(), wfp(5156, 40, OUT, MINE, WEB)]).0.len(), 2);
+    assert_eq!(rows_of(&[sysmon.clone(), sysmon]).0.len(), 2);
+}
+
+#[test]
+fn the_creation_of_the_process_names_it_unless_its_number_is_used_again() {
+    let created = |second, name: &str| {
+        let data = json!({"SubjectUserName": "me", "SubjectDomainName": "CORP", "NewProcessId": "0x1092",
+            "NewProcessName": name, "ProcessId": "0x7", "CommandLine": "evil.exe -x", "TargetUserName": "-",
+            "ParentProcessName": r"C:\office\winword.exe"});
+        security(4688, second, &data)
+    };
+    let connection = wfp(5156, 20, OUT, MINE, WEB);
+    let lines = [connection.clone(), created(1, r"C:\Users\me\evil.exe"), created(40, r"C:\other.exe")];
+    let owner = rows_of(&lines).0.remove(0).owner.unwrap();
+    assert_eq!(owner.exe.as_deref(), Some(r"C:\Users\me\evil.exe"));
+    assert_eq!((owner.ppid, owner.cmdline.as_deref()), (Some(7), Some("evil.exe -x")));
+    assert_eq!(
+        (owner.username.as_deref(), owner.parent_name.as_deref()),
+        (Some(r"CORP\me"), Some("winword.exe"))
+    );
+    // The number of another program says nothing.
+    let owner = rows_of(&[connection, created(1, r"C:\other.exe")]).0.remove(0).owner.unwrap();
+    assert_eq!(
+        (owner.exe.as_deref(), owner.cmdline.as_deref()),
+        (Some(r"\device\harddiskvolume2\users\me\evil.exe"), None)
     );
 }
 

@@ -195,6 +195,10 @@ impl ImportSource {
             "lsof" => "the output of lsof",
             "proc-net" => "tables of /proc/net",
             "sysmon" => "Windows events",
+            "conntrack" => "entries of conntrack",
+            "socket-table" => "tables of sockets",
+            "vpc-flow" => "VPC flow logs of AWS",
+            "ecs" => "events in the Elastic Common Schema",
             other => other,
         }
     }
@@ -251,14 +255,19 @@ impl Metadata {
     /// Whether it is a view of a network with many hosts, in which the local side is whoever opened
     /// the connection, and not the recording of one.
     pub fn holds_many_hosts(&self) -> bool {
-        let of_one_host = ["ss", "lsof", "proc-net", "sysmon"];
+        let of_one_host = ["ss", "lsof", "proc-net", "sysmon", "socket-table"];
         self.import.as_ref().is_some_and(|import| !of_one_host.contains(&import.format.as_str()))
     }
 
     /// Whether connections that lived between two ticks are in it too: a source of events ran, or
     /// what was imported tells of every connection and not of moments.
     pub fn sees_between_ticks(&self) -> bool {
-        let is_of_events = self.import.as_ref().is_some_and(|import| import.format == "sysmon");
+        let is_of_events = self.import.as_ref().is_some_and(|import| match import.format.as_str() {
+            "sysmon" => true,
+            // Lists have ticks, and events have none.
+            "socket-table" => self.ticks_taken == 0,
+            _ => false,
+        });
         self.events_lost.is_some() || self.holds_many_hosts() || is_of_events
     }
 

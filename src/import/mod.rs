@@ -12,6 +12,7 @@ mod address;
 mod applications;
 mod begin;
 mod collect;
+pub mod conntrack;
 mod decompress;
 pub mod ecs;
 mod envelope;
@@ -81,6 +82,7 @@ pub const IMPORTERS: &[&Importer] = &[
     &ss::IMPORTER,
     &lsof::IMPORTER,
     &procnet::IMPORTER,
+    &conntrack::IMPORTER,
     &sysmon::IMPORTER,
     &vpc_flow::IMPORTER,
     &socket_table::IMPORTER,

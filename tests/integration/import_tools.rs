@@ -295,6 +295,36 @@ fn the_security_log_gives_connections_with_processes_and_what_the_firewall_block
         .fails_saying(&["3 × security event 4624", "auditpol /set"]);
 }
 
+const CONNTRACK: &str = "tcp      6 431999 ESTABLISHED src=192.168.1.10 dst=198.51.100.9 sport=51100 dport=443 packets=10 bytes=1000 src=198.51.100.9 dst=100.72.5.12 sport=443 dport=30001 packets=8 bytes=5000 [ASSURED] mark=0 use=1
+tcp      6 86400 ESTABLISHED src=203.0.113.9 dst=100.72.5.12 sport=40000 dport=8443 packets=9 bytes=900 src=192.168.1.20 dst=203.0.113.9 sport=443 dport=40000 packets=9 bytes=9000 [ASSURED] mark=0 use=1
+udp      17 29 src=192.168.1.10 dst=192.168.1.1 sport=5353 dport=53 [UNREPLIED] src=192.168.1.1 dst=192.168.1.10 sport=53 dport=5353 mark=0 use=1
+";
+
+/// A router knows both sides of what it translates.
+#[test]
+fn conntrack_gives_connections_behind_address_translation() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path();
+    let ran = import(place, "nf_conntrack", CONNTRACK, &["--at", AT]).succeeds();
+    assert!(ran.stdout.contains("3 records read: 3 used"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("1 connection with a translated destination"), "{}", ran.stdout);
+    let names = ["local_addr", "local_port", "remote_addr", "remote_port", "direction", "bytes_received"];
+    let mut found: Vec<Vec<String>> = connections(place)
+        .iter()
+        .map(|row| columns(row, &names).into_iter().map(str::to_owned).collect())
+        .collect();
+    found.sort();
+    assert_eq!(
+        found,
+        [
+            ["192.168.1.10", "51100", "198.51.100.9", "443", "outbound", "5000"],
+            ["192.168.1.10", "5353", "192.168.1.1", "53", "internal", ""],
+            ["192.168.1.20", "443", "203.0.113.9", "40000", "inbound", "900"],
+        ]
+    );
+    import(place, "nf_conntrack", CONNTRACK, &[]).fails_saying(&["does not say when it was taken", "--at"]);
+}
+
 const VPC: &str = "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status
 2 123456789010 eni-1 192.0.2.10 10.0.0.5 443 40000 6 5 5000 1700000000 1700000058 ACCEPT OK
 2 123456789010 eni-1 10.0.0.5 192.0.2.10 40000 443 6 5 500 1700000000 1700000058 ACCEPT OK

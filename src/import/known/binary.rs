@@ -164,10 +164,21 @@ pub(super) fn find(bytes: &[u8]) -> Option<Known> {
     if is_argus(bytes) {
         return known("an Argus file", FLOWS);
     }
+    if is_lsof(bytes) {
+        let way = "write them on lines: tr '\\0' '\\n' < FILE | netrec import -";
+        return known("the fields of lsof with NUL bytes between them (-F0)", way);
+    }
     if is_erf(bytes) {
         return known("an ERF capture (Endace)", EDITCAP);
     }
     None
+}
+
+/// `p4242␀csshd␀`: the fields of a process.
+fn is_lsof(bytes: &[u8]) -> bool {
+    let Some(rest) = bytes.strip_prefix(b"p") else { return false };
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    digits > 0 && matches!(rest[digits..], [0, b'a'..=b'z' | b'A'..=b'Z', ..])
 }
 
 /// A buffer of a size that is a power of two, and the marker of its first event.

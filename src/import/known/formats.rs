@@ -46,6 +46,10 @@ pub(super) const FORMATS: &[(Sign, Known)] = &[
         Line(&["No. ", "Time ", "Source ", "Destination "]),
         Known { name: "Wireshark's list of packets", way: FROM_PACKETS },
     ),
+    (
+        Line(&["| Frames  Bytes |"]),
+        Known { name: "the table of conversations that tshark -z conv prints", way: FROM_PACKETS },
+    ),
     (Test(lines::is_tshark), Known { name: "the text that tshark prints", way: PACKETS }),
     (Test(lines::is_tcpdump), Known { name: "the text that tcpdump or pflogd prints", way: PACKETS }),
     (
@@ -116,8 +120,8 @@ pub(super) const FORMATS: &[(Sign, Known)] = &[
     (
         Test(lines::is_conntrack),
         Known {
-            name: "a list of conntrack entries",
-            way: "netrec does not read it: record on the host (netrec record), or import the output of ss -tunap",
+            name: "a list of conntrack entries in a form that is not read",
+            way: "import the output of conntrack -L, or of conntrack -E -o timestamp",
         },
     ),
     (
@@ -163,6 +167,20 @@ pub(super) const FORMATS: &[(Sign, Known)] = &[
         },
     ),
     (
+        Starts("[sconn("),
+        Known {
+            name: "connections as Python prints them (psutil)",
+            way: "write them as JSON: json.dumps([c._asdict() for c in psutil.net_connections()])",
+        },
+    ),
+    (
+        Starts("<Objs Version="),
+        Known {
+            name: "objects of PowerShell in XML (CLIXML)",
+            way: "write them as JSON: Import-Clixml FILE | ConvertTo-Json, and import that",
+        },
+    ),
+    (
         Starts("{'"),
         Known {
             name: "objects as Python prints them",
@@ -175,10 +193,41 @@ pub(super) const FORMATS: &[(Sign, Known)] = &[
     ),
     (Line(&["Transport", "Total", "IPv6"]), Known { name: "the totals of ss -s", way: NO_SOCKETS }),
     (Line(&["Gateway", "Genmask", "Iface"]), Known { name: "a routing table", way: NO_SOCKETS }),
+    (Line(&["Iface", "Destination", "Gateway"]), Known { name: "a routing table", way: NO_SOCKETS }),
+    (
+        Line(&["Num ", "RefCount ", "Inode "]),
+        Known { name: "a table of Unix sockets (/proc/net/unix)", way: NO_SOCKETS },
+    ),
+    (
+        Line(&["IP address", "HW type", "HW address"]),
+        Known { name: "an ARP table (/proc/net/arp)", way: NO_SOCKETS },
+    ),
+    (Starts("Inter-|"), Known { name: "the counters of /proc/net/dev", way: NO_SOCKETS }),
+    (Starts("TcpExt: "), Known { name: "the counters of /proc/net/netstat", way: NO_SOCKETS }),
+    (Starts("Ip: Forwarding"), Known { name: "the counters of /proc/net/snmp", way: NO_SOCKETS }),
     (Line(&["Destination", "Gateway", "Netif"]), Known { name: "a routing table", way: NO_SOCKETS }),
+    (
+        Line(&["Network Destination", "Netmask", "Gateway"]),
+        Known { name: "a routing table", way: NO_SOCKETS },
+    ),
+    (
+        Line(&["Active NetworkDirect Connections"]),
+        Known {
+            name: "the output of netstat -x",
+            way: "it lists RDMA connections only: import netstat -ano",
+        },
+    ),
+    (
+        Line(&["Packets Received", "= "]),
+        Known { name: "the counters of netstat -s", way: "it lists no sockets: import netstat -ano" },
+    ),
     (Text(&["active connection openings"]), Known { name: "the counters of netstat -s", way: NO_SOCKETS }),
     (
         Line(&["Iface", "RX-OK", "TX-OK"]),
+        Known { name: "the interface table of netstat -i", way: NO_SOCKETS },
+    ),
+    (
+        Line(&["Name", "Mtu", "Network", "Ipkts"]),
         Known { name: "the interface table of netstat -i", way: NO_SOCKETS },
     ),
     // Flows of clouds and collectors.

@@ -1,16 +1,21 @@
 //! Lines that tell a format of text by more than words.
 
-/// `22:13:20.000000 IP 10.0.0.1.40000 > 192.0.2.1.443: Flags [S]`, with a date or an interface before.
+/// `22:13:20.000000 IP 10.0.0.1.40000 > 192.0.2.1.443: Flags [S]`, with a number, a date or an interface before,
+/// with the header in brackets (`-v`), or with the frame (`-e`).
 pub(super) fn is_tcpdump(line: &str) -> bool {
     let protocol = [" IP ", " IP6 ", " ARP, "].into_iter().find_map(|protocol| line.split_once(protocol));
-    let Some((before, after)) = protocol else { return false };
+    let frame = || line.split_once(" > ").filter(|(_, after)| after.contains(", ethertype "));
+    let Some((before, after)) = protocol.or_else(frame) else { return false };
     let is_time = |word: &str| {
         word.len() >= 8
             && word.starts_with(|c: char| c.is_ascii_digit())
             && word.bytes().all(|b| b.is_ascii_digit() || b == b':' || b == b'.')
     };
+    let begins = ["Request", "Reply", "Ethernet (len", "(tos ", "(class ", "(flowlabel ", "(hlim "];
     before.split_whitespace().any(is_time)
-        && (after.contains(" > ") || after.starts_with("Request") || after.starts_with("Reply"))
+        && (after.contains(" > ")
+            || after.contains(", ethertype ")
+            || begins.iter().any(|begin| after.starts_with(begin)))
 }
 
 /// `    1   0.000000     10.0.0.1 → 192.0.2.1    TCP 74 40000 → 443 [SYN]`.
@@ -28,8 +33,9 @@ pub(super) fn is_hex_dump(line: &str) -> bool {
     let Some(offset) = words.next() else { return false };
     let offset = offset.trim_start_matches("0x").trim_end_matches(':');
     let is_hex = |word: &str| word.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let is_offset =
-        offset.len() >= 4 && is_hex(offset) && offset.trim_start_matches('0').len() < offset.len();
+    let is_offset = (4..=16).contains(&offset.len())
+        && is_hex(offset)
+        && offset.trim_start_matches('0').len() < offset.len();
     let pairs: Vec<&str> = words.take(4).collect();
     is_offset && pairs.len() == 4 && pairs.iter().all(|word| matches!(word.len(), 2 | 4) && is_hex(word))
 }

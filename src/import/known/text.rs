@@ -69,7 +69,7 @@ mod tests {
             (
                 "tcp      6 431999 ESTABLISHED src=10.0.0.1 dst=192.0.2.1 sport=40000 dport=443 src=192.0.2.1 dst=10.0.0.1 sport=443 dport=40000 [ASSURED]\n",
                 "conntrack",
-                "ss -tunap",
+                "conntrack -L",
             ),
             ("#Version: 1.5\n#Software: Microsoft Windows Firewall\n", "Windows firewall", "ss -tunap"),
             (
@@ -164,6 +164,31 @@ mod tests {
                 "Juniper",
                 "Zeek logs",
             ),
+        ] {
+            assert_described(text.as_bytes(), &[name, way]);
+        }
+    }
+
+    #[test]
+    fn packets_as_text_and_tables_without_sockets_are_named() {
+        for (text, name, way) in [
+            (
+                "    1  2023-11-14 22:13:20.000000 IP (tos 0x0, ttl 64, id 1, offset 0, flags [DF], proto TCP (6), length 60)\n",
+                "tcpdump",
+                "tcpdump -w",
+            ),
+            (
+                "22:13:20.000000 00:11:22:33:44:55 > 66:77:88:99:aa:bb, ethertype IPv4 (0x0800), length 74: 10.0.0.1.1 > 10.0.0.2.2: x\n",
+                "tcpdump",
+                "tcpdump -w",
+            ),
+            ("   | Frames  Bytes | | Frames  Bytes |\n", "tshark -z conv", "pcap"),
+            ("[sconn(fd=115, family=<AddressFamily.AF_INET: 2>)]\n", "psutil", "json.dumps"),
+            ("<Objs Version=\"1.1.0.1\">\n", "CLIXML", "ConvertTo-Json"),
+            ("Iface\tDestination\tGateway \tFlags\n", "routing table", "ss -tunap"),
+            ("Num       RefCount Protocol Flags    Type St Inode Path\n", "Unix sockets", "ss -tunap"),
+            ("Name    Mtu Network       Address              Ipkts Ierrs\n", "netstat -i", "ss -tunap"),
+            ("p4242\0csshd\0Lroot\0\n", "lsof", "tr '\\0' '\\n' < FILE"),
         ] {
             assert_described(text.as_bytes(), &[name, way]);
         }

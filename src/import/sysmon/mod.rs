@@ -235,10 +235,8 @@ impl Events {
     /// The row of a connection, from the side of the host that logged it.
     fn row(&mut self, connection: &Connection) -> Row {
         let Connection { source, destination, is_initiator, .. } = *connection;
-        let is_source_local = match connection.has_unsure_sides {
-            true => self.sides.is_source_local(connection),
-            false => is_initiator,
-        };
+        let is_source_local =
+            if connection.has_unsure_sides { self.sides.is_source_local(connection) } else { is_initiator };
         let (local, remote) = if is_source_local { (source, destination) } else { (destination, source) };
         if self.addresses.len() < MOST_LISTED && !is_any(local.0) {
             self.addresses.insert(local.0);

@@ -4,6 +4,7 @@ use std::io::{self, Read};
 
 use super::decompress::Decompressed;
 use super::known;
+use super::lines::without_cr;
 use super::pcap::frames;
 use super::text::{Layout, plain_head};
 
@@ -54,7 +55,7 @@ impl Begin {
 
     /// The lines of a text file, as far as they are whole; a file without a line end is one line.
     pub fn lines(&self) -> impl Iterator<Item = &[u8]> {
-        self.text.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line))
+        self.text.split(|byte| *byte == b'\n').map(without_cr)
     }
 
     /// The same without its first line, which may be cut; none where there is no other.

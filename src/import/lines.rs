@@ -11,7 +11,7 @@ const MOST_LINE_BYTES: usize = 1024 * 1024;
 /// What comes next in a stream.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Line<'a> {
-    /// A line without its end (`\n` or `\r\n`).
+    /// A line without its end: `\n`, `\r\n`, or what a second conversion makes of that (`\r\r\n`).
     Whole(&'a [u8]),
     /// The last line, which has no end: it may be cut short anywhere.
     Unended(&'a [u8]),
@@ -134,6 +134,12 @@ impl<R: Read> Lines<R> {
     }
 }
 
+/// A line without the carriage returns at its end.
+pub(super) fn without_cr(line: &[u8]) -> &[u8] {
+    let returns = line.iter().rev().take_while(|byte| **byte == b'\r').count();
+    &line[..line.len() - returns]
+}
+
 /// Whether a decompressor says that its input ends too early or makes no sense.
 pub(super) fn is_broken_stream(error: &io::Error) -> bool {
     use io::ErrorKind::{InvalidData, InvalidInput, Other, UnexpectedEof};
@@ -141,7 +147,7 @@ pub(super) fn is_broken_stream(error: &io::Error) -> bool {
 }
 
 fn whole(line: &[u8]) -> Line<'_> {
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let line = without_cr(line);
     // Files that were concatenated have their byte-order marks between them.
     Line::Whole(line.strip_prefix("\u{feff}".as_bytes()).unwrap_or(line))
 }
@@ -192,6 +198,7 @@ mod tests {
     #[test]
     fn lines_end_in_either_way_and_the_last_may_have_no_end() {
         assert_eq!(all(b"a\r\n\nb\nc"), ["a", "", "b", "c…"]);
+        assert_eq!(all(b"a\r\r\nb\r\r\n"), ["a", "b"]);
         assert_eq!(all("a\n\u{feff}b\n".as_bytes()), ["a", "b"]);
         assert!(all(b"").is_empty());
     }

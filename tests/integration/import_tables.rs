@@ -106,3 +106,22 @@ fn facts_of_ansible_are_those_of_the_host_before_them() {
     assert_eq!(connections(folder.path(), &["local_port", "state", "pid"]), [["22", "LISTEN", "812"]]);
     assert!(netrec_in(folder.path(), &["info", "out.parquet"]).stdout.contains("web-01"));
 }
+
+/// A table has one host, whose end is the local one, whoever opened a connection.
+#[test]
+fn what_a_listener_accepted_is_inbound() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path();
+    let table = "\"LocalAddress\",\"LocalPort\",\"RemoteAddress\",\"RemotePort\",\"State\",\"OwningProcess\"\n\
+        \"0.0.0.0\",\"3389\",\"0.0.0.0\",\"0\",\"Listen\",\"900\"\n\
+        \"10.0.0.5\",\"3389\",\"203.0.113.9\",\"50000\",\"Established\",\"900\"\n\
+        \"10.0.0.5\",\"445\",\"10.0.0.9\",\"50000\",\"SynReceived\",\"4\"\n\
+        \"10.0.0.5\",\"50001\",\"203.0.113.10\",\"443\",\"Established\",\"4242\"\n";
+    import(place, table.as_bytes(), &AT).succeeds();
+    let mut found = connections(place, &["local_port", "direction"]);
+    found.sort();
+    assert_eq!(found, [["3389", ""], ["3389", "inbound"], ["445", "inbound"], ["50001", "outbound"]]);
+    let accepted = r#"{"Timestamp":"2023-11-14T22:13:20Z","DeviceName":"pc1","ActionType":"InboundConnectionAccepted","LocalIP":"10.0.0.5","LocalPort":3389,"RemoteIP":"203.0.113.9","RemotePort":50000,"Protocol":"Tcp","InitiatingProcessFileName":"svchost.exe"}"#;
+    import(place, format!("{accepted}\n").as_bytes(), &[]).succeeds();
+    assert_eq!(connections(place, &["local_port", "direction"]), [["3389", "inbound"]]);
+}

@@ -125,13 +125,21 @@ impl Fields {
         let has_owner = self.has_any(&["pid", "owningprocess", "processid"]) || self.has_any(STATE);
         let is_endpoint = self.has_any(LOCAL_PORT) && self.has("owningprocess");
         let is_socket = self.has_any(LOCAL_ADDR) && ((has_remote && has_owner) || is_endpoint);
-        let is_known = self.is_of_velociraptor() || self.is_listener() || self.is_of_lsof();
+        let is_known = self.is_of_velociraptor()
+            || self.is_of_volatility_linux()
+            || self.is_listener()
+            || self.is_of_lsof();
         (is_socket || is_known).then_some(Shape::Sockets)
     }
 
     /// Older artifacts of Velociraptor call the ends source and destination, whoever opened it.
     pub(super) fn is_of_velociraptor(&self) -> bool {
         ["srcip", "srcport", "destip", "destport", "pid"].iter().all(|name| self.has(name))
+    }
+
+    /// So does the plugin `linux.sockstat` of Volatility.
+    pub(super) fn is_of_volatility_linux(&self) -> bool {
+        ["sockoffset", "sourceaddr", "sourceport", "destinationaddr", "pid"].iter().all(|name| self.has(name))
     }
 
     /// A listener among the facts of Ansible's `listen_ports_facts`, or in osquery's `listening_ports`.

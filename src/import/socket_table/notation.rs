@@ -61,6 +61,8 @@ pub(super) struct Notation {
     previous: String,
     /// A record of which a value in quotes goes on.
     quoted: Option<Values>,
+    /// Whether a list has `=` between names and values.
+    has_equations: bool,
 }
 
 impl Notation {
@@ -129,7 +131,10 @@ impl Notation {
             Table::Netscan => return found.push(netscan(line).map_or(Parsed::Unreadable, of_fields)),
             Table::None | Table::List(_) => {}
         }
-        if let Some((name, value)) = pair(line) {
+        let is_of_equations = self.has_equations || matches!(self.table, Table::None);
+        let equation = equation(line).filter(|_| is_of_equations);
+        if let Some((name, value)) = equation.or_else(|| pair(line)) {
+            self.has_equations = equation.is_some();
             return self.take_pair(name, value, found);
         }
         if let Table::List(fields) = &mut self.table
@@ -280,6 +285,14 @@ fn pair(line: &str) -> Option<(&str, &str)> {
     let is_name = !name.is_empty() && name.len() < 60 && name.starts_with(|c: char| c.is_ascii_alphabetic());
     let is_value = value.is_empty() || value.starts_with(' ');
     (is_name && is_value).then(|| (name, value.trim()))
+}
+
+/// `  local_address = 10.0.0.5`, as osquery prints it (`--line`).
+fn equation(line: &str) -> Option<(&str, &str)> {
+    let (name, value) = line.split_once(" = ")?;
+    let name = name.trim();
+    let is_name = name.len() < 60 && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    (is_name && !name.is_empty()).then(|| (name, value.trim()))
 }
 
 /// `------------   ---------`.

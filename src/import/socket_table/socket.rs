@@ -23,7 +23,7 @@ pub(super) fn read(fields: &Fields) -> Result<Socket, Fault> {
         state,
         local,
         remote,
-        identity: fields.get(&["socket", "offset", "inode"]).map(str::to_owned),
+        identity: fields.get(&["socket", "offset", "sockoffset", "inode"]).map(str::to_owned),
         owner: fields.owner(),
     })
 }
@@ -70,6 +70,9 @@ fn named(text: &str) -> Option<Protocol> {
 fn ends(fields: &Fields, protocol: Protocol) -> Result<(End, Option<End>), Fault> {
     let (local, remote) = if fields.is_of_velociraptor() {
         (end(fields, &["srcip"], &["srcport"], protocol)?, end(fields, &["destip"], &["destport"], protocol)?)
+    } else if fields.is_of_volatility_linux() {
+        let remote = end(fields, &["destinationaddr"], &["destinationport"], protocol)?;
+        (end(fields, &["sourceaddr"], &["sourceport"], protocol)?, remote)
     } else if fields.is_of_lsof() {
         of_lsof(fields, protocol)?
     } else if fields.is_listener() {

@@ -55,6 +55,8 @@ fn a_connection_is_the_same_in_every_notation() {
         r#"{"proto":"tcp","local_address":"10.0.0.5","foreign_address":"192.0.2.9","state":"ESTABLISHED","program_name":"chrome.exe","kind":"network","pid":4312,"local_port":"50122","foreign_port":"443"}"#,
         r#"{"command":"chrome.exe","pid":4312,"user":"u","fd":"3u","type":"IPv4","device":"1","node":"TCP","name":"10.0.0.5:50122->192.0.2.9:443 (ESTABLISHED)"}"#,
         "TCP,chrome.exe,4312,ESTABLISHED,10.0.0.5:50122,192.0.2.9:443",
+        "           pid = 4312\n local_address = 10.0.0.5\n    local_port = 50122\nremote_address = 192.0.2.9\n   remote_port = 443\n      protocol = 6\n         state = ESTABLISHED\n          name = chrome.exe",
+        "NetNS\tProcess Name\tPID\tTID\tFD\tSock Offset\tFamily\tType\tProto\tSource Addr\tSource Port\tDestination Addr\tDestination Port\tState\tFilter\n4026531992\tchrome.exe\t4312\t4312\t3\t0x9b27\tAF_INET\tSTREAM\tTCP\t10.0.0.5\t50122\t192.0.2.9\t443\tESTABLISHED\t-",
         "chrome.exe\t4312\tTCP\t10.0.0.5\t50122\t192.0.2.9\t443\tESTABLISHED\t12\t3444",
         "\"chrome.exe\",\"4312\",\"TCP\",\"Established\",\"10.0.0.5\",\"50122\",\"192.0.2.9\",\"443\",\"11/14/2023 10:13:20 PM\"",
         "Process Name,Process ID,Protocol,Local Port,Local Address,Remote Port,Remote Address,State\nchrome.exe,4312,TCP,50122,10.0.0.5,443,192.0.2.9,Established",

@@ -5,7 +5,8 @@ use super::socket::Parsed;
 use super::{iproute, netstat, solaris};
 use crate::capture::Protocol;
 
-/// What `netstat -v` of macOS has after the state, by the number of the column.
+/// What macOS (`netstat -v`) and `ESXi` (`esxcli network ip connection list`) have after the state, of macOS by the
+/// number of the column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Columns {
     /// `rxbytes` and `txbytes`.
@@ -14,10 +15,15 @@ pub(super) struct Columns {
     /// `pid`, and since macOS 14 `process:pid`, where a name may have spaces.
     pub(super) pid: Option<usize>,
     pub(super) process_and_pid: Option<usize>,
+    /// `World ID`, `CC Algo` and `World Name`: the process that `ESXi` calls a world.
+    pub(super) has_world: bool,
 }
 
 impl Columns {
     fn new(heading: &[&str]) -> Self {
+        if heading.windows(2).any(|pair| pair == ["World", "ID"]) {
+            return Self { has_world: true, ..Self::default() };
+        }
         let Some(state) = heading.iter().position(|word| *word == "(state)") else { return Self::default() };
         let find = |name: &str| heading[state + 1..].iter().position(|word| *word == name);
         Self {
@@ -25,6 +31,7 @@ impl Columns {
             sent: find("txbytes"),
             pid: find("pid"),
             process_and_pid: find("process:pid"),
+            has_world: false,
         }
     }
 }

@@ -106,6 +106,13 @@ fn say(tables: &Tables, output: &mut Output<'_>) {
         let detail = "times without a known zone are read as UTC";
         output.source("time-zone", SourceStatus::Partial, detail);
     }
+    if tables.unknown_states > 0 {
+        let detail = format!(
+            "{} in words that are not known, left out: run netstat in English (LC_ALL=C)",
+            super::plural(tables.unknown_states, "state")
+        );
+        output.source("states", SourceStatus::Partial, detail);
+    }
     let metadata = output.metadata();
     metadata.ticks_taken = u64::from(tables.ticks);
     metadata.start_us = tables.stamps_us.iter().copied().min().unwrap_or_default();

@@ -49,13 +49,14 @@ pub(super) fn parse(line: &str, columns: Columns) -> Parsed {
                 Err(Fault::Other) if fit == Fit::MayBeCut => Err(Fault::Cut),
                 socket => socket.map(|socket| Socket { fit, ..socket }),
             };
-            match end::dotted(local) {
-                Some(_) => socket.map(|socket| of_bsd(socket, rest, columns)).into(),
-                None => {
-                    let text = after_words(line, counters + 3);
-                    socket.map(|socket| of_linux(socket, rest, text)).into()
-                }
+            if end::dotted(local).is_some() {
+                return socket.map(|socket| of_bsd(socket, rest, columns)).into();
             }
+            let text = after_words(line, counters + 3);
+            if columns.has_world {
+                return socket.map(|socket| of_esxi(socket, rest, text)).into();
+            }
+            socket.map(|socket| of_linux(socket, rest, text)).into()
         }
         [local, remote, rest @ ..] if end::parse(local, protocol).is_ok() => {
             Socket::between(local, remote, protocol).map(|socket| of_windows(socket, rest)).into()
@@ -99,16 +100,23 @@ fn after_words(line: &str, words: usize) -> &str {
 
 /// The state, if there is one, and the words after it.
 fn take_state<'a, 'b>(socket: &mut Socket, rest: &'a [&'b str]) -> &'a [&'b str] {
-    let Some((word, after)) = rest.split_first() else { return rest };
-    let state = state::of_word(word);
-    let is_word = word.chars().any(char::is_alphabetic) && !word.contains(['/', ':', '(']);
+    let is_word = |word: &&str| {
+        word.chars().any(char::is_alphabetic) && !word.contains(['/', ':', '(', '['].as_slice())
+    };
+    // In some languages it is two words, and a state is printed for TCP only.
+    let pair = rest.get(..2).filter(|pair| pair.iter().all(is_word)).map(<[&str]>::concat);
+    let (state, words) = match pair.and_then(|pair| state::of_word(&pair)) {
+        Some(state) => (Some(state), 2),
+        None => (rest.first().and_then(|word| state::of_word(word)), 1),
+    };
     match socket.protocol {
-        Protocol::Tcp if is_word => {
+        Protocol::Tcp if rest.first().is_some_and(is_word) => {
             // A word that is not known: a socket without a peer can only listen.
             socket.state = state.or_else(|| socket.remote.is_none().then_some(TcpState::Listen));
-            after
+            socket.has_unknown_state = socket.state.is_none();
+            &rest[words..]
         }
-        Protocol::Udp if state.is_some() => after,
+        Protocol::Udp if state.is_some() => &rest[words..],
         _ => rest,
     }
 }
@@ -124,6 +132,16 @@ fn of_linux(mut socket: Socket, rest: &[&str], text: &str) -> Socket {
         socket.inode = inode.parse().ok().filter(|inode| *inode != 0);
     }
     take_program(text, &mut socket.owner);
+    socket
+}
+
+/// What `ESXi` prints after the ends: a state, the number of a world, how congestion is controlled, and the name of
+/// the world, which may have spaces.
+fn of_esxi(mut socket: Socket, rest: &[&str], text: &str) -> Socket {
+    let world = take_state(&mut socket, rest).first().filter(|word| is_number(word));
+    socket.owner.pid = world.and_then(|word| word.parse().ok()).filter(|pid| *pid != 0);
+    let name = text.trim_end().rsplit("  ").next().filter(|name| !name.bytes().all(|b| b.is_ascii_digit()));
+    socket.owner.process_name = socket.owner.pid.and(name).and_then(process_name);
     socket
 }
 
@@ -165,11 +183,13 @@ fn take_program(text: &str, owner: &mut Owner) {
     owner.process_name = process_name(name.split(':').next().unwrap_or(name));
 }
 
-/// What Windows prints after the ends: a state for TCP, a process if asked for (`-o`).
+/// What Windows prints after the ends: a state for TCP, which may be several words, and a process if asked for
+/// (`-o`).
 fn of_windows(mut socket: Socket, rest: &[&str]) -> Socket {
     let words = take_state(&mut socket, rest);
+    let pid = words.iter().find(|word| is_number(word));
     // The process 0 owns what nobody owns any more.
-    socket.owner.pid = words.first().and_then(|word| word.parse().ok()).filter(|pid| *pid != 0);
+    socket.owner.pid = pid.and_then(|word| word.parse().ok()).filter(|pid| *pid != 0);
     socket
 }
 

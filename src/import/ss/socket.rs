@@ -20,6 +20,8 @@ pub(super) struct Socket {
     /// The kernel's cookie, where it was asked for (`-e`).
     pub(super) cookie: Option<u64>,
     pub(super) inode: Option<u64>,
+    /// Whether its state is in words that are not known.
+    pub(super) has_unknown_state: bool,
     /// Whether an end may be a part of another one.
     pub(super) fit: Fit,
 }
@@ -40,6 +42,7 @@ impl Socket {
             owner: Owner::default(),
             cookie: None,
             inode: None,
+            has_unknown_state: false,
             fit: Fit::Whole,
         })
     }

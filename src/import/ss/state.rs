@@ -2,8 +2,8 @@
 
 use crate::capture::TcpState;
 
-/// Words for states that are not the English ones: of net-tools and Windows in other languages,
-/// as people post them.
+/// Words for states that are not the English ones: of net-tools (from its translations) and of Windows in other
+/// languages, as people post them.
 const TRANSLATED: &[(&str, TcpState)] = &[
     ("VERBUNDEN", TcpState::Established),
     ("HERGESTELLT", TcpState::Established),
@@ -37,6 +37,22 @@ const TRANSLATED: &[(&str, TcpState)] = &[
     ("WARTEND", TcpState::TimeWait),
     ("SCHLIESSENWARTEN", TcpState::CloseWait),
     ("SYNGESENDET", TcpState::SynSent),
+    ("FINWARTEN1", TcpState::FinWait1),
+    ("FINWARTEN2", TcpState::FinWait2),
+    ("ZULETZTACK", TcpState::LastAck),
+    ("SCHLIESSEND", TcpState::Closing),
+    ("ABHOEREN", TcpState::Listen),
+    ("SYNENVIADO", TcpState::SynSent),
+    ("SYNRECEBIDO", TcpState::SynRecv),
+    ("ESPERAFIN1", TcpState::FinWait1),
+    ("ESPERAFIN2", TcpState::FinWait2),
+    ("ESPERANDOFECHAR", TcpState::CloseWait),
+    ("ÚLTIMOACK", TcpState::LastAck),
+    ("FECHANDO", TcpState::Closing),
+    ("FECHAR", TcpState::Close),
+    ("POSLEDNÍACK", TcpState::LastAck),
+    ("ZAVÍRÁ", TcpState::Closing),
+    ("ZAVŘEN", TcpState::Close),
 ];
 
 /// The state that a word is for, however its parts are joined.
@@ -75,6 +91,8 @@ mod tests {
             ("ABHÖREN", Some(TcpState::Listen)),
             ("abhören", Some(TcpState::Listen)),
             ("SCHLIESSEN_WARTEN", Some(TcpState::CloseWait)),
+            ("FIN_WARTEN_2", Some(TcpState::FinWait2)),
+            ("ESPERA_FIN1", Some(TcpState::FinWait1)),
             ("text", None),
         ] {
             assert_eq!(of_word(word), state, "{word}");

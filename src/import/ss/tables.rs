@@ -40,6 +40,8 @@ pub(super) struct Tables {
     /// Tables that have no time of their own.
     pub(super) without_time: u64,
     pub(super) without_zone: u64,
+    /// Sockets whose states are in words that are not known.
+    pub(super) unknown_states: u64,
     pub(super) lacks_year: bool,
     pub(super) stamps_us: Vec<i64>,
     pub(super) addresses: BTreeSet<IpAddr>,
@@ -310,6 +312,7 @@ impl<'a> TableReader<'a> {
                 continue;
             }
             self.account.stats.use_one();
+            self.tables.unknown_states += u64::from(entry.socket.has_unknown_state);
             let row = self.tables.row(entry.socket, conn_id, now_us);
             if !(self.take)(row) {
                 self.is_full = true;

@@ -384,6 +384,48 @@ fn addresses_that_were_cut_are_refused() {
     assert_eq!(read(&format!("{heading}{cut}{wide}")).rows.len(), 2);
 }
 
+/// `esxcli network ip connection list` of `ESXi`.
+#[test]
+fn worlds_of_esxi_are_processes() {
+    let read = read(
+        "1700000000\nProto  Recv Q  Send Q  Local Address       Foreign Address     State        World ID  CC Algo  World Name\n\
+         -----  ------  ------  ------------------  ------------------  -----------  --------  -------  ----------\n\
+         tcp         0       0  10.0.0.5:443        203.0.113.9:50000   ESTABLISHED   2099123  newreno  hostd-worker\n\
+         tcp         0       0  10.0.0.5:8307       0.0.0.0:0           LISTEN        2099000  newreno  my vm tools\n\
+         udp         0       0  0.0.0.0:68          0.0.0.0:0                         2098000           dhclient\n\
+         tcp         0       0  10.0.0.5:902        203.0.113.9:50001   TIME_WAIT           0\n",
+    );
+    assert_eq!(
+        read.owners(),
+        [
+            (Some(2_099_123), Some("hostd-worker")),
+            (Some(2_099_000), Some("my vm tools")),
+            (Some(2_098_000), Some("dhclient")),
+            (None, None)
+        ]
+    );
+    assert_eq!(read.unused(), []);
+}
+
+#[test]
+fn a_state_of_several_words_hides_no_process_and_one_that_is_not_known_is_said() {
+    let windows = read(
+        "1700000000\nActieve verbindingen\n\n  Proto  Lokaal adres           Extern adres           Status          PID\n\
+         \x20 TCP    0.0.0.0:135            0.0.0.0:0              BEZIG MET LUISTEREN   900\n\
+         \x20 TCP    10.0.0.5:50000         203.0.113.9:443        TOT STAND GEBRACHT    4242\n\
+         \x20 UDP    0.0.0.0:123            *:*                                    1200\n",
+    );
+    assert_eq!(windows.owners(), [(Some(900), None), (Some(4242), None), (Some(1200), None)]);
+    assert_eq!((windows.rows[0].state, windows.rows[1].state), (Some(TcpState::Listen), None));
+    assert_eq!(windows.tables.unknown_states, 1);
+    let czech = read(
+        "1700000000\nProto Přích-F Odch-F Místní Adresa            Vzdálená Adresa         Stav\n\
+         tcp        0      0 10.0.0.5:22             203.0.113.9:50000       POSLEDNÍ ACK 900/sshd: me\n",
+    );
+    assert_eq!(czech.rows[0].state, Some(TcpState::LastAck));
+    assert_eq!((czech.owners(), czech.tables.unknown_states), (vec![(Some(900), Some("sshd"))], 0));
+}
+
 /// As Linux, FreeBSD and macOS print 192.168.100.101:kerberos, 192.168.71.163.ssh and 192.168.1.221.54861.
 #[test]
 fn addresses_and_ports_that_were_cut_beside_names_and_control_blocks_are_refused() {

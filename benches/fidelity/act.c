@@ -388,6 +388,14 @@ static void tcp_ways(void) {
     }
 }
 
+static int bound_udp(int own_port) {
+    int on = 1, fd = opened(SOCK_DGRAM, 0);
+    struct sockaddr_in own = {.sin_family = AF_INET, .sin_port = htons(own_port)};
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (bind(fd, (void *)&own, sizeof own)) die("bind");
+    return fd;
+}
+
 static void udp_ways(void) {
     int fd, from;
     if (!strcmp(way, "udp-connected")) {
@@ -404,15 +412,28 @@ static void udp_ways(void) {
         fd = opened(SOCK_DGRAM, 0);
         sendto(fd, data, number, 0, (void *)&server, server_length), from = local_port(fd);
         close(fd), truth("udp", from, getpid(), number, -1);
-    } else if (!strcmp(way, "udp-bound")) {
-        int on = 1;
-        struct sockaddr_in own = {.sin_family = AF_INET, .sin_port = htons(number)};
-        fd = opened(SOCK_DGRAM, 0);
-        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-        if (bind(fd, (void *)&own, sizeof own)) die("bind");
-        sendto(fd, data, 400, 0, (void *)&server, server_length);
+    } else if (!strcmp(way, "udp-bound") || !strcmp(way, "udp-bound-connected")) {
+        fd = bound_udp(number);
+        if (strcmp(way, "udp-bound") && connect(fd, (void *)&server, server_length)) die("connect");
+        sendto(fd, data, 400, 0, strcmp(way, "udp-bound") ? NULL : (void *)&server, strcmp(way, "udp-bound") ? 0 : server_length);
         long got = recv(fd, data, sizeof data, 0);
         close(fd), truth("udp", number, getpid(), 400, got);
+    } else if (!strcmp(way, "udp-turns") || !strcmp(way, "udp-turns-connected")) { /* children that use one port in turn */
+        way = strcmp(way, "udp-turns") ? "udp-bound-connected" : "udp-bound";
+        for (int i = 0; i < 20; i++) {
+            if (!fork()) udp_ways(), _exit(0);
+            wait(NULL);
+        }
+    } else if (!strcmp(way, "udp-heir")) { /* a port for several ticks, and at once for another process */
+        for (int bytes = 200; bytes <= 300; bytes += 100) {
+            if (!fork()) {
+                long got = 0;
+                fd = bound_udp(number);
+                for (int i = 0; i < 5; i++) usleep(i ? 600000 : 0), sendto(fd, data, bytes, 0, (void *)&server, server_length), got += recv(fd, data, sizeof data, 0);
+                close(fd), truth("udp", number, getpid(), 5 * bytes, got), _exit(0);
+            }
+            wait(NULL);
+        }
     } else if (!strcmp(way, "udp-long")) {
         fd = connected(SOCK_DGRAM, 0), from = local_port(fd);
         long got = 0;

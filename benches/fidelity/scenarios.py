@@ -189,15 +189,29 @@ def udp_100_programs(stage):
     return [truth for number in range(100) for truth in stage.act("udp-connected", number=100 + number)]
 
 
-@scenario("udp")
-def udp_same_port_again(stage):
+def udp_programs_on_one_port(stage, way, port):
     truths = []
     for number in range(10):
         name = f"/tmp/fidelity-udp-{number % 3}"
         stage.copy_act(name)
-        truths += stage.act("udp-bound", number=29_877, program=name)
+        truths += stage.act(way, number=port, program=name)
         os.unlink(name)
     return truths
+
+
+@scenario("udp")
+def udp_same_port_again(stage):
+    return udp_programs_on_one_port(stage, "udp-bound", 29_877)
+
+
+@scenario("udp")
+def udp_same_port_connected(stage):
+    return udp_programs_on_one_port(stage, "udp-bound-connected", 29_878)
+
+
+simple("udp", "udp-port-of-children-in-turn", "udp-turns", number=29_879)
+simple("udp", "udp-port-of-connected-children", "udp-turns-connected", number=29_880)
+simple("udp", "udp-port-goes-to-another-process", "udp-heir", number=29_881)
 
 
 # Below the transport layer, and beside it.

@@ -85,8 +85,9 @@ pub(super) fn suspended_ns() -> u64 {
     u64::try_from(read_clock(libc::CLOCK_BOOTTIME) - read_clock(libc::CLOCK_MONOTONIC)).unwrap_or(0)
 }
 
+/// A clock of the system, ns.
 #[cfg(unix)]
-fn read_clock(clock: libc::clockid_t) -> i64 {
+pub(super) fn read_clock(clock: libc::clockid_t) -> i64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: `time` is a valid place for one timespec for the duration of the call.
     unsafe { libc::clock_gettime(clock, &raw mut time) };

@@ -174,9 +174,10 @@ impl LinuxHost {
         rows.reserve(events.len());
         for event in events {
             let told = self.events.tell(event);
+            let turn = told.turn();
             let row = self.event_row(told, now);
             rows.extend(match &mut self.packets {
-                Some(packets) => packets.event(row),
+                Some(packets) => packets.event(row, turn),
                 None => Some(row),
             });
         }
@@ -184,10 +185,13 @@ impl LinuxHost {
 
     /// Appends what packets show about the snapshot at `rows[first..]` and about sockets closed
     /// before it.
-    fn packet_rows(&mut self, rows: &mut Vec<Row>, first: usize, now: Timestamp) {
+    fn packet_rows(&mut self, rows: &mut Vec<Row>, first: usize, tick: &Tick) {
+        let turns = self.events.ended_turns();
         let Some(packets) = &mut self.packets else { return };
-        let mut made = packets.closed(&rows[first..]);
-        made.extend(packets.settle(&mut rows[first..], now));
+        packets.note(turns);
+        let living = |(netns, port)| self.events.turns(netns, port);
+        let mut made = packets.closed(&rows[first..], living);
+        made.extend(packets.settle(&mut rows[first..], tick, living));
         self.append(made, rows);
     }
 
@@ -238,7 +242,7 @@ impl Host for LinuxHost {
             rows.push(row);
         }
         let events = self.events.take(&mut rows[first..], &tick);
-        self.packet_rows(rows, first, tick.moment);
+        self.packet_rows(rows, first, &tick);
         let others = self.events.other_sockets(&mut rows[first..], &tick);
         self.append(others, rows);
         self.event_rows(events, tick.moment, rows);
@@ -267,7 +271,8 @@ impl Host for LinuxHost {
         let others = self.events.last_other_sockets(end);
         self.append(others, rows);
         if let Some(packets) = &mut self.packets {
-            let made = packets.finish();
+            packets.note(self.events.ended_turns());
+            let made = packets.finish(|(netns, port)| self.events.turns(netns, port));
             packets.name(&mut rows[first..], end);
             self.append(made, rows);
             let asked = self.packets.as_ref().map(|packets| packets.last_queries(&rows[first..], end));

@@ -20,6 +20,7 @@ mod proc;
 mod processes;
 mod scan;
 mod stat;
+mod turns;
 mod users;
 mod ways;
 

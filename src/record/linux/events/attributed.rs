@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::super::turns::Turn;
 use super::socket_lifecycle::SocketEvent;
 use crate::capture::{Kind, Owner, OwnerSource, Protocol, Row};
 use crate::record::Timestamp;
@@ -21,6 +22,11 @@ impl AttributedEvent {
     /// The cookie of its socket.
     pub(in super::super) fn cookie(&self) -> u64 {
         self.event.cookie
+    }
+
+    /// When its process sent from its port, for a UDP socket that events attribute.
+    pub(in super::super) fn turn(&self) -> Option<Turn> {
+        self.event.turn
     }
 
     /// Whether it is the end of the socket.

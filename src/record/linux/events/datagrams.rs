@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::super::turns::Turn;
 use super::datagram_events::{self, DatagramDecoder};
 use super::identity::Identity;
 use super::kernel_event::KernelEvent;
@@ -104,6 +105,16 @@ impl Datagrams {
     /// The ends of UDP sockets since the last call.
     pub(super) fn take(&mut self, now_ns: u64, interval_ns: u64) -> Vec<SocketEvent> {
         self.udp.take(now_ns, interval_ns)
+    }
+
+    /// The processes that send from a UDP port, without those whose socket has closed.
+    pub(super) fn turns(&self, netns: u64, port: u16) -> Vec<Turn> {
+        self.udp.turns(netns, port).collect()
+    }
+
+    /// The same of sockets that have closed since the last call, each with its namespace and port.
+    pub(super) fn take_ended_turns(&mut self) -> Vec<((u64, u16), Turn)> {
+        self.udp.take_ended()
     }
 
     /// Ports whose lookups are no longer wanted.

@@ -43,6 +43,7 @@ use std::time::Duration;
 use super::namespaces::Change;
 use super::newcomers::Watch;
 use super::processes::Reader;
+use super::turns::Turn;
 use crate::capture::{Kind, Protocol, Row, SourceReport, SourceStatus};
 use crate::record::host::Tick;
 use crate::record::{Clock as _, SourceOptions, SystemClock};
@@ -205,6 +206,16 @@ impl Events {
         let mut events = state.correlator.take(now.mono_ns as u64);
         events.extend(state.datagrams.take(now.mono_ns as u64, tick.interval.as_nanos() as u64));
         state.in_time(events, now.mono_ns as u64)
+    }
+
+    /// The processes that send from a UDP port, without those whose socket has closed.
+    pub(super) fn turns(&self, netns: u64, port: u16) -> Vec<Turn> {
+        self.shared.state().datagrams.turns(netns, port)
+    }
+
+    /// The same of sockets that have closed since the last call, each with its namespace and port.
+    pub(super) fn ended_turns(&self) -> Vec<((u64, u16), Turn)> {
+        self.shared.state().datagrams.take_ended_turns()
     }
 
     /// The event with the facts of its process. One at a time, because a list of them all would

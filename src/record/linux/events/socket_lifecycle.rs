@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::super::diag::Socket;
+use super::super::turns::Turn;
 use super::identity::{Attribution, Identity};
 use super::kernel_event::StateChange;
 use crate::capture::{Counters, Kind, Owner, OwnerSource, Protocol, TcpState, stable_id};
@@ -94,6 +95,8 @@ pub(in super::super) struct SocketEvent {
     pub(super) prev_state: Option<TcpState>,
     pub(super) counters: Counters,
     pub(super) owner: Option<Attribution>,
+    /// When its process sent from its port, for a UDP socket.
+    pub(super) turn: Option<Turn>,
     /// Inode of the cgroup2 folder in which the socket was created.
     pub(super) cgroup_id: Option<u64>,
 }
@@ -256,6 +259,7 @@ pub(super) fn tell(life: &mut Life, cookie: u64, out: &mut Vec<SocketEvent>) {
             counters: Counters::default(),
             // The accepting process is known later than the connection.
             owner: change.owner.as_ref().or(life.owner.as_ref()).cloned(),
+            turn: None,
             cgroup_id: None,
         });
     }
@@ -296,6 +300,7 @@ pub(super) fn closed(
         prev_state: None,
         counters: counters.unwrap_or_default(),
         owner,
+        turn: None,
         cgroup_id: None,
     }
 }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use ahash::AHashMap;
 
 use super::super::ids::IdMap;
+use super::super::turns::Turn;
 use super::datagram_events::{MOST_BUSY_PORTS, Routed};
 use super::identity::{Attribution, Identity};
 use super::kernel_event::{KernelEvent, What};
@@ -40,25 +41,50 @@ pub(super) struct UdpOwners {
     senders: AHashMap<u16, Vec<Sender>>,
     count: usize,
     closings: Vec<(u64, Closing)>,
-    /// Network namespace of each process seen in an event, and whether it has ended.
-    processes: IdMap<u32, (u64, bool)>,
+    /// The processes and threads seen in events.
+    processes: IdMap<u32, Seen>,
     busy_ports: Vec<u16>,
+    /// The turns of sockets that have closed, each with its namespace and port.
+    ended: Vec<((u64, u16), Turn)>,
     /// Senders for which there was no room.
     crowded_out: u64,
+}
+
+/// A process or thread, as far as events tell.
+#[derive(Debug, Clone, Copy, Default)]
+struct Seen {
+    netns: Option<u64>,
+    /// Its start; 0 if that was before the recording.
+    started_ns: u64,
+    ended_ns: Option<u64>,
 }
 
 /// A process that sent from a port.
 #[derive(Debug, Clone)]
 struct Sender {
-    pid: u32,
     identity: Arc<Identity>,
     netns: Option<u64>,
     /// The remote to which it sent last.
     remote: (IpAddr, u16),
-    first_ns: u64,
-    last_ns: u64,
+    turn: Turn,
     /// Lookups since the last tick.
     lookups: u32,
+}
+
+impl Sender {
+    /// What distinguishes it from another process, even one with the same id.
+    fn process(&self) -> (u32, u64) {
+        (self.turn.pid, self.turn.started_ns)
+    }
+
+    /// Its turn, if its socket had closed by then.
+    fn turn_until(&self, closed_ns: u64) -> Turn {
+        Turn { ended_ns: self.turn.ended_ns.min(closed_ns), ..self.turn }
+    }
+
+    fn may_be_in(&self, netns: u64) -> bool {
+        self.netns.is_none_or(|of_sender| of_sender == netns)
+    }
 }
 
 impl UdpOwners {
@@ -76,16 +102,20 @@ impl UdpOwners {
                     self.sent(event, routed, identity, netns_of);
                 }
             }
+            What::Forked { .. } if self.processes.len() < MOST_PROCESSES => {
+                let seen = Seen { started_ns: event.time_ns, ..Seen::default() };
+                self.processes.insert(event.pid, seen);
+            }
             What::Entered { netns, thread } if self.processes.len() < MOST_PROCESSES => {
                 // A thread in the same namespace as its process need not be remembered.
-                let known = self.processes.get(&event.pid).map(|(netns, _)| *netns);
+                let known = self.processes.get(&event.pid).and_then(|seen| seen.netns);
                 if *thread == event.pid || known != Some(*netns) {
-                    self.processes.insert(*thread, (*netns, false));
+                    self.processes.entry(*thread).or_default().netns = Some(*netns);
                 }
             }
             What::Exited => {
-                if let Some((_, has_ended)) = self.processes.get_mut(&event.pid) {
-                    *has_ended = true;
+                if let Some(seen) = self.processes.get_mut(&event.pid) {
+                    seen.ended_ns = Some(event.time_ns);
                 }
             }
             _ => {}
@@ -102,6 +132,7 @@ impl UdpOwners {
     pub(super) fn take(&mut self, now_ns: u64, interval_ns: u64) -> Vec<SocketEvent> {
         let is_due = |(since_ns, _): &mut (u64, Closing)| since_ns.saturating_add(WAIT_NS) <= now_ns;
         let due: Vec<(u64, Closing)> = self.closings.extract_if(.., is_due).collect();
+        self.note_ends();
         let events = self.join(&due);
         self.forget(now_ns, interval_ns);
         events
@@ -128,12 +159,15 @@ impl UdpOwners {
         if port == 0 {
             return;
         }
+        let started_ns = self.processes.get(&pid).map_or(0, |seen| seen.started_ns);
         let of_thread = self.processes.get(&routed.thread).or_else(|| self.processes.get(&pid));
-        let known = of_thread.map(|(netns, _)| *netns);
+        let known = of_thread.and_then(|seen| seen.netns);
         let senders = self.senders.entry(port).or_default();
-        let is_it = |sender: &&mut Sender| sender.pid == pid && (known.is_none() || sender.netns == known);
+        let is_it = |sender: &&mut Sender| {
+            sender.process() == (pid, started_ns) && (known.is_none() || sender.netns == known)
+        };
         if let Some(sender) = senders.iter_mut().rev().find(is_it) {
-            (sender.remote, sender.last_ns) = (routed.remote, time_ns);
+            (sender.remote, sender.turn.last_ns) = (routed.remote, time_ns);
             sender.identity = Arc::clone(identity);
             sender.lookups = sender.lookups.saturating_add(1);
             return;
@@ -146,20 +180,33 @@ impl UdpOwners {
         if let (None, Some(netns)) = (known, netns)
             && self.processes.len() < MOST_PROCESSES
         {
-            self.processes.insert(pid, (netns, false));
+            self.processes.entry(pid).or_default().netns = Some(netns);
         }
         let remote = routed.remote;
         let identity = Arc::clone(identity);
-        senders.push(Sender {
-            pid,
-            identity,
-            netns,
-            remote,
-            first_ns: time_ns,
-            last_ns: time_ns,
-            lookups: 1,
-        });
+        let turn = Turn { pid, started_ns, first_ns: time_ns, last_ns: time_ns, ended_ns: u64::MAX };
+        senders.push(Sender { identity, netns, remote, turn, lookups: 1 });
         self.count += 1;
+    }
+
+    /// Adds the ends of processes to the turns of the senders.
+    fn note_ends(&mut self) {
+        for sender in self.senders.values_mut().flatten().filter(|sender| sender.turn.ended_ns == u64::MAX) {
+            let seen = self.processes.get(&sender.turn.pid);
+            let its_own = seen.filter(|seen| seen.started_ns == sender.turn.started_ns);
+            sender.turn.ended_ns = its_own.and_then(|seen| seen.ended_ns).unwrap_or(u64::MAX);
+        }
+    }
+
+    /// The processes that send from a port in a namespace, without those whose socket has closed.
+    pub(super) fn turns(&self, netns: u64, port: u16) -> impl Iterator<Item = Turn> {
+        let senders = self.senders.get(&port).into_iter().flatten();
+        senders.filter(move |sender| sender.may_be_in(netns)).map(|sender| sender.turn)
+    }
+
+    /// The turns of sockets that have closed since the last call.
+    pub(super) fn take_ended(&mut self) -> Vec<((u64, u16), Turn)> {
+        std::mem::take(&mut self.ended)
     }
 
     fn join(&mut self, due: &[(u64, Closing)]) -> Vec<SocketEvent> {
@@ -173,13 +220,19 @@ impl UdpOwners {
             let Some(senders) = self.senders.get_mut(&port) else { continue };
             let before = senders.len();
             let closings: Vec<&Closing> = indexes.iter().map(|index| &due[*index].1).collect();
-            for (index, pid) in indexes.iter().zip(owners_of(&closings, netns, senders)) {
-                owners[*index] = pid;
+            for (index, sender) in indexes.iter().zip(owners_of(&closings, netns, senders)) {
+                owners[*index] = sender;
             }
             self.count -= before - senders.len();
         }
-        let event = |((since_ns, closing), owner): (&(u64, Closing), Option<Arc<Identity>>)| SocketEvent {
-            owner: owner.map(|identity| Attribution { identity, source: OwnerSource::Event }),
+        let ended = due.iter().zip(&owners).filter_map(|((since_ns, closing), sender)| {
+            let turn = sender.as_ref()?.turn_until(*since_ns);
+            Some(((closing.netns, closing.tuple.0.1), turn))
+        });
+        self.ended.extend(ended);
+        let event = |((since_ns, closing), sender): (&(u64, Closing), Option<Sender>)| SocketEvent {
+            turn: sender.as_ref().map(|sender| sender.turn_until(*since_ns)),
+            owner: sender.map(|Sender { identity, .. }| Attribution { identity, source: OwnerSource::Event }),
             ..alone(*since_ns, closing)
         };
         due.iter().zip(owners).map(event).collect()
@@ -200,45 +253,52 @@ impl UdpOwners {
             for sender in senders.iter_mut() {
                 sender.lookups = 0;
             }
-            senders.retain(|sender| now_ns.saturating_sub(sender.last_ns) < memory_ns);
+            senders.retain(|sender| now_ns.saturating_sub(sender.turn.last_ns) < memory_ns);
         }
         self.senders.retain(|_, senders| !senders.is_empty());
         self.count = self.senders.values().map(Vec::len).sum();
-        self.processes.retain(|_, (_, has_ended)| !*has_ended);
+        self.processes.retain(|_, seen| seen.ended_ns.is_none());
     }
 }
 
-/// The owner of each closing of one port in one namespace, in order. Senders that were assigned are
+/// Whether these senders may have had these sockets in this order.
+fn is_in_turn(closings: &[&Closing], senders: &[&Sender]) -> bool {
+    let agrees =
+        |(closing, sender): (&&Closing, &&Sender)| closing.tuple.1.1 == 0 || closing.tuple.1 == sender.remote;
+    senders.len() == closings.len() && closings.iter().zip(senders).all(agrees)
+}
+
+/// The sender of each closing of one port in one namespace, in order. Senders that were assigned are
 /// removed.
-fn owners_of(closings: &[&Closing], netns: u64, senders: &mut Vec<Sender>) -> Vec<Option<Arc<Identity>>> {
-    let is_here = |sender: &&Sender| sender.netns.is_none_or(|of_sender| of_sender == netns);
-    let mut here: Vec<Sender> = senders.iter().filter(is_here).cloned().collect();
-    here.sort_by_key(|sender| sender.first_ns);
+fn owners_of(closings: &[&Closing], netns: u64, senders: &mut Vec<Sender>) -> Vec<Option<Sender>> {
+    let mut here: Vec<Sender> = senders.iter().filter(|sender| sender.may_be_in(netns)).cloned().collect();
+    here.sort_by_key(|sender| sender.turn.first_ns);
     // Senders known to be in this namespace, and senders that may be.
     let known: Vec<&Sender> = here.iter().filter(|sender| sender.netns.is_some()).collect();
     let all: Vec<&Sender> = here.iter().collect();
-    let is_one = |set: &[&Sender]| set.iter().all(|sender| sender.pid == set[0].pid);
+    let is_one = |set: &[&Sender]| set.iter().all(|sender| sender.process() == set[0].process());
     // The remote of a connected socket identifies its sender.
     let by_remote = |closing: &Closing| {
         let mut fits = here.iter().filter(|sender| sender.remote == closing.tuple.1);
         let first = fits.next()?;
-        fits.all(|sender| sender.pid == first.pid).then_some(first)
+        fits.all(|sender| sender.process() == first.process()).then_some(first)
     };
     let owners: Vec<Option<&Sender>> = if is_one(&all) {
         vec![here.first(); closings.len()]
     } else if is_one(&known) && !known.is_empty() && closings.len() == 1 {
         vec![Some(known[0])]
-    } else if let Some(set) = [known, all].into_iter().find(|set| set.len() == closings.len()) {
+    } else if let Some(set) = [known, all].into_iter().find(|set| is_in_turn(closings, set)) {
         // As many senders as sockets: they used the port in turn.
         set.into_iter().map(Some).collect()
     } else {
         closings.iter().map(|closing| by_remote(closing)).collect()
     };
+    let owners: Vec<Option<Sender>> = owners.into_iter().map(Option::<&Sender>::cloned).collect();
     let is_used = |sender: &Sender| {
-        owners.iter().flatten().any(|owner| (owner.pid, owner.netns) == (sender.pid, sender.netns))
+        owners.iter().flatten().any(|owner| (owner.turn, owner.netns) == (sender.turn, sender.netns))
     };
     senders.retain(|sender| !is_used(sender));
-    owners.into_iter().map(|owner| owner.map(|sender| Arc::clone(&sender.identity))).collect()
+    owners
 }
 
 #[cfg(test)]
@@ -347,6 +407,38 @@ mod tests {
         take(&mut udp, &KernelEvent { time_ns: 40, pid: 7, actor: None, what: What::Exited });
         owners(&mut udp, SECOND_NS);
         assert!(udp.processes.is_empty());
+    }
+
+    #[test]
+    fn a_process_with_the_same_id_is_another_sender() {
+        let mut udp = UdpOwners::default();
+        let lives = |udp: &mut UdpOwners, start_ns: u64| {
+            let event = |time_ns, what| KernelEvent { time_ns, pid: 7, actor: None, what };
+            take(udp, &event(start_ns, What::Forked { parent: 1 }));
+            take(udp, &sent(start_ns + 10, 7, 4000, at(9, 53)));
+            take(udp, &sent(start_ns + 20, 7, 4000, at(9, 53)));
+            take(udp, &event(start_ns + 30, What::Exited));
+        };
+        lives(&mut udp, 100);
+        lives(&mut udp, 200);
+        assert_eq!(udp.turns(1, 4000).count(), 2);
+        udp.closing(125, closing(1, 1, 4000, None));
+        udp.closing(300, closing(2, 1, 4000, None));
+        assert_eq!(owners(&mut udp, SECOND_NS), [(1, Some(7)), (2, Some(7))]);
+        let turn = |started_ns, ended_ns| Turn {
+            pid: 7,
+            started_ns,
+            first_ns: started_ns + 10,
+            last_ns: started_ns + 20,
+            ended_ns,
+        };
+        let ended = [((1, 4000), turn(100, 125)), ((1, 4000), turn(200, 230))];
+        assert_eq!(
+            udp.take_ended(),
+            ended,
+            "the socket of the first one had closed before its process ended"
+        );
+        assert_eq!(udp.turns(1, 4000).count(), 0);
     }
 
     #[test]

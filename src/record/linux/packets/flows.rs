@@ -1,10 +1,11 @@
 //! What went between each local and remote address over UDP.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::net::IpAddr;
 
 use super::ring::Way;
-use crate::capture::Counters;
+use crate::capture::{Counters, Row};
 
 /// Most flows at once; an attacker may make up any number of addresses.
 const MOST_FLOWS: usize = 64 * 1024;
@@ -17,22 +18,33 @@ pub(super) type Endpoint = (IpAddr, u16);
 /// A network namespace and a local port: what a socket has for itself, mostly.
 pub(super) type BoundPort = (u64, u16);
 
+/// Most recent pieces of a flow, and about how many of all flows together: 6 MB.
+const MOST_PIECES: usize = 64;
+const MOST_PIECES_OF_ALL: usize = 128 * 1024;
+
 /// The datagrams of one local endpoint with one remote one.
 #[derive(Debug, Clone)]
 pub(super) struct Flow {
     /// First and last datagram, by the monotonic clock, ns.
     pub(super) first_ns: i64,
     pub(super) last_ns: i64,
-    sent: Tally,
-    received: Tally,
+    traffic: Traffic,
+    /// What of it passed since the last snapshot, in the order of time.
+    recent: Vec<Piece>,
     /// The interface that counts: bridges, bonds and VLANs show a packet once more each.
     interface: i32,
-    /// The socket that it belongs to, once that is known.
+    /// The socket that it belongs to, once that is known, and the last snapshot that knew it.
     pub(super) cookie: Option<u64>,
+    pub(super) settled_ns: i64,
     /// Whether several sockets could be meant.
     pub(super) ambiguous: bool,
     /// Whether its beginning was told.
     pub(super) told: bool,
+    /// Whether another socket has a flow between the same ends by now.
+    pub(super) is_past: bool,
+    /// The end of a socket of the same port, if the flow was part of that one's: its rows are made from this
+    /// one if no other socket claims it.
+    pub(super) left_by: Option<Box<Row>>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -46,6 +58,51 @@ impl Tally {
         self.packets += other.packets;
         self.bytes += other.bytes;
     }
+
+    fn subtract(&mut self, part: Self) {
+        self.packets = self.packets.saturating_sub(part.packets);
+        self.bytes = self.bytes.saturating_sub(part.bytes);
+    }
+}
+
+/// What went both ways.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Traffic {
+    pub(super) sent: Tally,
+    pub(super) received: Tally,
+}
+
+impl Traffic {
+    fn add(&mut self, other: Self) {
+        self.sent.add(other.sent);
+        self.received.add(other.received);
+    }
+
+    fn subtract(&mut self, part: Self) {
+        self.sent.subtract(part.sent);
+        self.received.subtract(part.received);
+    }
+}
+
+/// A datagram, or several that came one after the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Piece {
+    pub(super) first_ns: i64,
+    pub(super) last_ns: i64,
+    pub(super) traffic: Traffic,
+}
+
+impl Piece {
+    /// One piece of one or more.
+    fn of(parts: &[Self]) -> Self {
+        let mut traffic = Traffic::default();
+        for part in parts {
+            traffic.add(part.traffic);
+        }
+        let first_ns = parts.iter().map(|part| part.first_ns).min().unwrap_or_default();
+        let last_ns = parts.iter().map(|part| part.last_ns).max().unwrap_or_default();
+        Self { first_ns, last_ns, traffic }
+    }
 }
 
 impl Flow {
@@ -53,37 +110,99 @@ impl Flow {
         Self {
             first_ns: now_ns,
             last_ns: now_ns,
-            sent: Tally::default(),
-            received: Tally::default(),
+            traffic: Traffic::default(),
+            recent: Vec::new(),
             interface,
             cookie: None,
+            settled_ns: 0,
             ambiguous: false,
             told: false,
+            is_past: false,
+            left_by: None,
         }
     }
 
+    /// A flow between the same ends without any datagram.
+    pub(super) fn emptied(&self) -> Self {
+        Self::new(self.last_ns, self.interface)
+    }
+
+    /// Adds another part of it.
+    pub(super) fn join(&mut self, other: &Self) {
+        self.traffic.add(other.traffic);
+    }
+
     pub(super) fn counters(&self) -> Counters {
+        let Traffic { sent, received } = self.traffic;
         Counters {
-            bytes_sent: Some(self.sent.bytes),
-            bytes_received: Some(self.received.bytes),
-            packets_sent: Some(self.sent.packets),
-            packets_received: Some(self.received.packets),
+            bytes_sent: Some(sent.bytes),
+            bytes_received: Some(received.bytes),
+            packets_sent: Some(sent.packets),
+            packets_received: Some(received.packets),
             ..Counters::default()
         }
     }
 
     /// Both ways together.
     pub(super) fn total(&self) -> Tally {
-        let mut total = self.sent;
-        total.add(self.received);
+        let mut total = self.traffic.sent;
+        total.add(self.traffic.received);
         total
     }
+
+    /// Takes out the recent pieces that are wanted, as a flow of their own that belongs to no socket yet.
+    pub(super) fn split_off(&mut self, mut is_wanted: impl FnMut(&Piece) -> bool) -> Option<Self> {
+        let recent: Vec<Piece> = self.recent.extract_if(.., |piece| is_wanted(piece)).collect();
+        recent.first()?;
+        let whole = Piece::of(&recent);
+        let mut flow = Self::new(whole.first_ns, self.interface);
+        (flow.last_ns, flow.traffic) = (whole.last_ns, whole.traffic);
+        self.traffic.subtract(whole.traffic);
+        if self.cookie.is_none() && !self.recent.is_empty() {
+            let left = Piece::of(&self.recent);
+            (self.first_ns, self.last_ns) = (left.first_ns, left.last_ns);
+        }
+        flow.recent = recent;
+        Some(flow)
+    }
+
+    /// Notes the socket to which it belongs according to a snapshot.
+    pub(super) fn belongs_to(&mut self, cookie: u64, snapshot_ns: i64) {
+        (self.cookie, self.settled_ns, self.left_by) = (Some(cookie), snapshot_ns, None);
+        self.recent.retain(|piece| piece.last_ns > snapshot_ns);
+    }
+
+    /// Adds a datagram, and keeps apart when up to `most` of them passed.
+    fn push(&mut self, piece: Piece, most: usize) {
+        self.traffic.add(piece.traffic);
+        self.last_ns = self.last_ns.max(piece.last_ns);
+        self.recent.push(piece);
+        if self.recent.len() > most {
+            self.merge_near_pieces();
+        }
+    }
+
+    /// Merges every second piece with the one before it, those that are nearest in time: what several
+    /// processes send in turn has gaps, in which one ends and the next one starts.
+    fn merge_near_pieces(&mut self) {
+        let gap_ns = |pair: &[Piece]| pair[1].first_ns.saturating_sub(pair[0].last_ns);
+        let mut gaps: Vec<i64> = self.recent.windows(2).map(gap_ns).collect();
+        let middle = gaps.len() / 2;
+        let longest_ns = *gaps.select_nth_unstable(middle).1;
+        let near = |one: &Piece, next: &Piece| next.first_ns.saturating_sub(one.last_ns) <= longest_ns;
+        self.recent = self.recent.chunk_by(near).map(Piece::of).collect();
+    }
 }
+
+/// Both ends of a flow: the local address, and the remote.
+pub(super) type Ends = (IpAddr, Endpoint);
 
 /// The flows of all namespaces.
 #[derive(Debug, Default)]
 pub(super) struct Flows {
-    pub(super) doors: HashMap<BoundPort, HashMap<(IpAddr, Endpoint), Flow>>,
+    pub(super) doors: HashMap<BoundPort, HashMap<Ends, Flow>>,
+    /// Flows of sockets that have closed, whose port another one uses by now.
+    past: HashMap<BoundPort, Vec<(Ends, Flow)>>,
     count: usize,
     /// Datagrams of flows for which there was no room.
     pub(super) crowded_out: Tally,
@@ -106,27 +225,24 @@ impl Flows {
     /// Counts a datagram at the end, or the ends, that are on this host.
     pub(super) fn add(&mut self, datagram: &Datagram) {
         let Datagram { source, destination, .. } = *datagram;
+        let tally = Tally { packets: 1, bytes: datagram.bytes };
         if datagram.way != Way::In {
-            self.count(datagram, source, destination, |flow| &mut flow.sent);
+            let traffic = Traffic { sent: tally, ..Traffic::default() };
+            self.count(datagram, source, destination, traffic);
         }
         if datagram.way != Way::Out {
-            self.count(datagram, destination, source, |flow| &mut flow.received);
+            let traffic = Traffic { received: tally, ..Traffic::default() };
+            self.count(datagram, destination, source, traffic);
         }
     }
 
-    fn count(
-        &mut self,
-        datagram: &Datagram,
-        local: Endpoint,
-        remote: Endpoint,
-        side: impl Fn(&mut Flow) -> &mut Tally,
-    ) {
-        let tally = Tally { packets: 1, bytes: datagram.bytes };
+    fn count(&mut self, datagram: &Datagram, local: Endpoint, remote: Endpoint, traffic: Traffic) {
         let door = self.doors.entry((datagram.netns, local.1)).or_default();
         let key = (local.0, remote);
         if !door.contains_key(&key) {
             if self.count >= MOST_FLOWS {
-                self.crowded_out.add(tally);
+                self.crowded_out.add(traffic.sent);
+                self.crowded_out.add(traffic.received);
                 return;
             }
             self.count += 1;
@@ -139,37 +255,51 @@ impl Flows {
             }
             flow.interface = interface;
         }
-        flow.last_ns = flow.last_ns.max(time_ns);
-        side(flow).add(tally);
+        let most = (MOST_PIECES_OF_ALL / self.count).clamp(1, MOST_PIECES);
+        flow.push(Piece { first_ns: time_ns, last_ns: time_ns, traffic }, most);
     }
 
-    /// Takes out the flow of one pair of endpoints.
-    pub(super) fn remove(&mut self, netns: u64, local: Endpoint, remote: Endpoint) -> Option<Flow> {
-        let door = self.doors.get_mut(&(netns, local.1))?;
-        let flow = door.remove(&(local.0, remote))?;
-        self.count -= 1;
-        Some(flow)
+    /// Puts back a flow, or a part of it, whose socket is still to be found.
+    pub(super) fn put_back(&mut self, door: BoundPort, ends: Ends, flow: Flow) {
+        self.count += 1;
+        match self.doors.entry(door).or_default().entry(ends) {
+            Entry::Vacant(place) => drop(place.insert(flow)),
+            Entry::Occupied(_) => {
+                self.past.entry(door).or_default().push((ends, Flow { is_past: true, ..flow }));
+            }
+        }
     }
 
     /// Takes out the flows of a door of which `is_wanted` says so, in the order of their remotes.
     pub(super) fn remove_where(
         &mut self,
         door: BoundPort,
-        mut is_wanted: impl FnMut(IpAddr, &Flow) -> bool,
-    ) -> Vec<(IpAddr, Endpoint, Flow)> {
-        let Some(flows) = self.doors.get_mut(&door) else { return Vec::new() };
-        let mut taken: Vec<_> = flows
-            .extract_if(|(local, _), flow| is_wanted(*local, flow))
-            .map(|((local, remote), flow)| (local, remote, flow))
-            .collect();
+        mut is_wanted: impl FnMut(Ends, &Flow) -> bool,
+    ) -> Vec<(Ends, Flow)> {
+        let mut taken = Vec::new();
+        if let Some(past) = self.past.get_mut(&door) {
+            taken.extend(past.extract_if(.., |(ends, flow)| is_wanted(*ends, flow)));
+        }
+        if let Some(flows) = self.doors.get_mut(&door) {
+            taken.extend(flows.extract_if(|ends, flow| is_wanted(*ends, flow)));
+        }
         self.count -= taken.len();
-        taken.sort_by_key(|(local, remote, _)| (*local, *remote));
+        taken.sort_by_key(|(ends, flow)| (*ends, flow.first_ns));
         taken
+    }
+
+    /// Every port with a flow, in order.
+    pub(super) fn ports(&self) -> Vec<BoundPort> {
+        let mut ports: Vec<BoundPort> = self.doors.keys().chain(self.past.keys()).copied().collect();
+        ports.sort_unstable();
+        ports.dedup();
+        ports
     }
 
     /// Forgets doors without flows.
     pub(super) fn tidy(&mut self) {
         self.doors.retain(|_, flows| !flows.is_empty());
+        self.past.retain(|_, flows| !flows.is_empty());
     }
 }
 
@@ -232,5 +362,51 @@ pub(super) mod tests {
         let mut flows = Flows { count: MOST_FLOWS, ..Flows::default() };
         flows.add(&datagram(at(1, 4000), at(2, 53), Way::Out));
         assert_eq!(flows.crowded_out, Tally { packets: 1, bytes: 100 });
+    }
+
+    #[test]
+    fn a_part_of_a_flow_can_be_taken_out_by_its_time() {
+        let (here, there) = (at(1, 4000), at(2, 53));
+        let mut flows = Flows::default();
+        for time_ns in [10, 20, 30] {
+            flows.add(&Datagram { time_ns, ..datagram(here, there, Way::Out) });
+        }
+        let flow = flows.doors.get_mut(&(1, 4000)).unwrap().values_mut().next().unwrap();
+        let part = flow.split_off(|piece| piece.first_ns >= 20).unwrap();
+        assert_eq!((part.first_ns, part.last_ns, part.total().packets), (20, 30, 2));
+        assert_eq!((flow.first_ns, flow.last_ns, flow.total().packets), (10, 10, 1));
+        assert!(flow.split_off(|_| false).is_none());
+        flow.belongs_to(7, 10);
+        assert!(flow.split_off(|_| true).is_none(), "it is known whose that is");
+        flows.put_back((1, 4000), (here.0, there), part);
+        let parts = flows.remove_where((1, 4000), |_, _| true);
+        assert_eq!(parts.iter().map(|(_, flow)| flow.is_past).collect::<Vec<_>>(), [false, true]);
+    }
+
+    #[test]
+    fn the_pieces_of_a_flow_are_bounded_and_add_up() {
+        let (here, there) = (at(1, 4000), at(2, 53));
+        let mut flows = Flows::default();
+        for time_ns in 0..10_000 {
+            flows.add(&Datagram { time_ns, ..datagram(here, there, Way::Out) });
+        }
+        let flow = flows.doors.get_mut(&(1, 4000)).unwrap().values_mut().next().unwrap();
+        assert!(flow.recent.len() <= MOST_PIECES);
+        let whole = flow.split_off(|_| true).unwrap();
+        assert_eq!((whole.total().packets, whole.first_ns, whole.last_ns), (10_000, 0, 9_999));
+    }
+
+    #[test]
+    fn the_longest_gaps_of_a_flow_are_kept() {
+        let (here, there) = (at(1, 4000), at(2, 53));
+        let mut flows = Flows::default();
+        for number in 0..1_000 {
+            let time_ns = number * 10 + number / 100 * 5_000;
+            flows.add(&Datagram { time_ns, ..datagram(here, there, Way::Out) });
+        }
+        let flow = flows.doors.get_mut(&(1, 4000)).unwrap().values_mut().next().unwrap();
+        let begins_ns = 300 * 10 + 3 * 5_000;
+        let part = flow.split_off(|piece| piece.first_ns >= begins_ns).unwrap();
+        assert_eq!((part.first_ns, part.total().packets), (begins_ns, 700));
     }
 }

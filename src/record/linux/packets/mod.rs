@@ -21,9 +21,10 @@ mod flows;
 mod names;
 mod queries;
 mod ring;
+mod share;
 mod udp_attribution;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -32,16 +33,20 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::namespaces::Change;
+use super::turns::Turn;
 use crate::capture::{Application, Kind, Protocol, Row, SourceReport, SourceStatus};
+use crate::record::clock::read_clock;
+use crate::record::host::Tick;
 use crate::record::{Clock as _, SourceOptions, SystemClock, Timestamp};
 use crate::wire::packet::{self, Decoded, Packet, Transport, UdpHeader};
 use crate::wire::{dns, fingerprint, tls};
-use flows::{Datagram, Endpoint, Flows};
+use flows::{BoundPort, Datagram, Endpoint, Flows};
 use names::Names;
 use queries::{Place, Queries};
 pub(super) use ring::Ring;
 use ring::{Captured, RETIRE_MS, Way};
-use udp_attribution::{Rivals, Unattributed};
+use share::{Ended, Rivals};
+use udp_attribution::Unattributed;
 
 /// Memory of the ring of the recorder's own namespace and of each other one, in bytes.
 pub(super) const OWN_RING_BYTES: usize = 8 << 20;
@@ -65,8 +70,10 @@ pub(super) struct Packets {
     /// Namespaces whose packets are seen, and why the last other one could not be watched.
     watched: HashSet<u64>,
     refused: Option<String>,
-    /// Rows of closed UDP sockets, whose last packets may still be in the ring.
-    closed: Vec<Row>,
+    /// Closed UDP sockets, whose last packets may still be in the ring.
+    closed: Vec<Ended>,
+    /// The turns of closed sockets whose rows are not made yet.
+    turns: HashMap<BoundPort, Vec<Turn>>,
     stray: Unattributed,
 }
 
@@ -102,6 +109,7 @@ impl Packets {
             watched: HashSet::new(),
             refused: None,
             closed: Vec::new(),
+            turns: HashMap::new(),
             stray: Unattributed::default(),
         };
         packets.follow([Change::Watched(netns, Ring::open(wanted, OWN_RING_BYTES))]);
@@ -125,26 +133,35 @@ impl Packets {
         }
     }
 
+    /// Notes when the processes of sockets that have closed sent.
+    pub(super) fn note(&mut self, turns: impl IntoIterator<Item = (BoundPort, Turn)>) {
+        for (port, turn) in turns.into_iter().filter(|_| self.wanted.udp_bytes) {
+            self.turns.entry(port).or_default().push(turn);
+        }
+    }
+
     /// Takes the row of an event; gives it back, unless it has to wait for the last packets.
-    pub(super) fn event(&mut self, row: Row) -> Option<Row> {
+    pub(super) fn event(&mut self, row: Row, turn: Option<Turn>) -> Option<Row> {
         let counts = self.wanted.udp_bytes && row.netns.is_some_and(|netns| self.watched.contains(&netns));
         if counts && row.protocol == Protocol::Udp && row.kind == Kind::Closed {
-            self.closed.push(row);
+            self.closed.push(Ended { row, turn });
             return None;
         }
         Some(row)
     }
 
     /// The rows of UDP sockets that closed before the last tick, with their final counters, and
-    /// those of their remotes. To be asked for before new ones are given by [`Packets::event`].
-    pub(super) fn closed(&mut self, snapshot: &[Row]) -> Vec<Row> {
+    /// those of their remotes. To be asked for before new ones are given by [`Packets::event`]. `living`
+    /// tells who sends from a port, apart from what was noted.
+    pub(super) fn closed(&mut self, snapshot: &[Row], living: impl Fn(BoundPort) -> Vec<Turn>) -> Vec<Row> {
         let mut seen = self.shared.seen();
         let mut rows = Vec::new();
         let closed = std::mem::take(&mut self.closed);
         let rivals = Rivals::new(&closed, snapshot);
-        for row in &closed {
-            let mut row = row.clone();
-            let last = udp_attribution::close(&mut seen.flows, &mut self.stray, &row, &rivals);
+        for ended in &closed {
+            let mut row = ended.row.clone();
+            let turns = turns_of(&self.turns, share::door_of(&row), &living);
+            let last = udp_attribution::close(&mut seen.flows, &mut self.stray, ended, &turns, &rivals);
             if let Some(counters) = last.counters {
                 row.counters = counters;
             }
@@ -155,14 +172,26 @@ impl Packets {
     }
 
     /// Fills in the counters of a snapshot's UDP sockets, and makes the rows of those of their
-    /// remotes that have no socket of their own.
-    pub(super) fn settle(&mut self, snapshot: &mut [Row], now: Timestamp) -> Vec<Row> {
+    /// remotes that have no socket of their own. `living` as for [`Packets::closed`].
+    pub(super) fn settle(
+        &mut self,
+        snapshot: &mut [Row],
+        tick: &Tick,
+        living: impl Fn(BoundPort) -> Vec<Turn>,
+    ) -> Vec<Row> {
         if !self.wanted.udp_bytes {
             return Vec::new();
         }
         let mut seen = self.shared.seen();
+        let time = (tick.moment.mono_ns, tick.interval.as_nanos() as i64);
+        let is_recent = |turn: &Turn| turn.last_ns as i64 > time.0 - udp_attribution::patience_ns(time.1);
+        self.turns.retain(|_, turns| {
+            turns.retain(is_recent);
+            !turns.is_empty()
+        });
         let is_watched = |netns| self.watched.contains(&netns);
-        udp_attribution::settle(&mut seen.flows, &mut self.stray, snapshot, now.mono_ns, is_watched)
+        let turns = |port| turns_of(&self.turns, port, &living);
+        udp_attribution::settle(&mut seen.flows, &mut self.stray, snapshot, time, is_watched, turns)
     }
 
     /// Fills in the names of remotes, and what TLS clients say of themselves.
@@ -187,11 +216,11 @@ impl Packets {
     }
 
     /// Waits for the last packets, ends the source, and gives out the rest.
-    pub(super) fn finish(&mut self) -> Vec<Row> {
+    pub(super) fn finish(&mut self, living: impl Fn(BoundPort) -> Vec<Turn>) -> Vec<Row> {
         std::thread::sleep(Duration::from_millis(2 * RETIRE_MS));
         self.end();
-        let rows = self.closed(&[]);
-        udp_attribution::give_up(&self.shared.seen().flows, &mut self.stray);
+        let mut rows = self.closed(&[], living);
+        rows.extend(udp_attribution::give_up(&mut self.shared.seen().flows, &mut self.stray));
         rows
     }
 
@@ -252,7 +281,7 @@ impl Packets {
         add(
             successive.packets,
             successive.bytes,
-            "used a port that several processes used one after another, and have no process",
+            "used a port that several processes used one after another, and may be of either: they have no process",
         );
         let crowded_out = seen.flows.crowded_out;
         add(crowded_out.packets, crowded_out.bytes, "had too many remotes to keep apart");
@@ -268,6 +297,30 @@ impl Packets {
             let _ = watcher.join();
         }
     }
+}
+
+/// The turns of a port in order.
+fn turns_of(
+    noted: &HashMap<BoundPort, Vec<Turn>>,
+    port: BoundPort,
+    living: impl Fn(BoundPort) -> Vec<Turn>,
+) -> Vec<Turn> {
+    let mut turns = living(port);
+    turns.extend(noted.get(&port).into_iter().flatten());
+    turns.sort_unstable_by_key(|turn| turn.first_ns);
+    turns
+}
+
+/// What the monotonic clock is ahead of the wall clock, ns: as far as two clocks can be read at once.
+fn mono_offset_ns() -> i64 {
+    let read = || {
+        let before = read_clock(libc::CLOCK_MONOTONIC);
+        let wall_ns = read_clock(libc::CLOCK_REALTIME);
+        let after = read_clock(libc::CLOCK_MONOTONIC);
+        (after - before, before - wall_ns + (after - before) / 2)
+    };
+    // A reading in which the thread was interrupted takes longer than others.
+    (0..3).map(|_| read()).min().unwrap_or_default().1
 }
 
 fn names_detail(seen: &Seen) -> String {
@@ -399,7 +452,7 @@ impl Watcher {
             }
         }
         let now = SystemClock.now();
-        let mono_offset_ns = now.mono_ns - now.ts_us * 1000;
+        let mono_offset_ns = mono_offset_ns();
         let is_time = now.mono_ns >= self.tidy_at_ns;
         let mut seen = self.shared.seen();
         for (netns, ring, lost) in &mut self.rings {

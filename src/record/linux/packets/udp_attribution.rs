@@ -8,11 +8,15 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use super::super::turns::Turn;
 use super::flows::{BoundPort, Endpoint, Flow, Flows, Tally};
+use super::share::{Ended, Rivals, Share, View, door_of, pid_of};
 use crate::capture::{Counters, Kind, Protocol, Row, stable_id};
 
-/// How long a flow waits for the snapshot or the notice that knows its socket, in ns.
+/// How long a flow waits, in ns and in ticks: the row of a socket's end may wait for a hash, and comes two
+/// ticks later.
 const PATIENCE_NS: i64 = 3_000_000_000;
+const PATIENCE_TICKS: i64 = 4;
 
 /// After how long without a datagram the talk of a socket with one of many remotes is over, in ns.
 const IDLE_NS: i64 = 60_000_000_000;
@@ -27,44 +31,9 @@ pub(super) struct Unattributed {
     pub(super) without_socket: Tally,
     /// Several sockets share the port, and nothing tells which it was.
     pub(super) ambiguous: Tally,
-    /// Sockets of different processes used the port one after the other, too soon for a snapshot between
-    /// them: their datagrams are one row, which has no process.
+    /// Sockets of different processes used the port one after the other, and nothing tells which of them it
+    /// was: their datagrams are in a row without a process.
     pub(super) successive: Tally,
-}
-
-/// Sockets that had a port at about the same time as one that is closing: those that closed with it, and
-/// those of the snapshot.
-#[derive(Default)]
-pub(super) struct Rivals<'a>(HashMap<BoundPort, Vec<&'a Row>>);
-
-impl<'a> Rivals<'a> {
-    pub(super) fn new(closed: &'a [Row], snapshot: &'a [Row]) -> Self {
-        let mut by_door: HashMap<BoundPort, Vec<&Row>> = HashMap::new();
-        let door = |row: &Row| (row.netns.unwrap_or(0), row.local_port);
-        for row in closed.iter().filter(|row| row.remote.is_none()) {
-            by_door.entry(door(row)).or_default().push(row);
-        }
-        let has_any = !by_door.is_empty();
-        for row in snapshot.iter().filter(|row| has_any && row.protocol == Protocol::Udp) {
-            if let Some(rows) = by_door.get_mut(&door(row)) {
-                rows.push(row);
-            }
-        }
-        Self(by_door)
-    }
-
-    /// Whether a flow between these ends may as well be of another process's socket.
-    fn contest(&self, closed: &Row, addr: IpAddr, remote: Endpoint) -> bool {
-        let door = (closed.netns.unwrap_or(0), closed.local_port);
-        let others = self.0.get(&door).into_iter().flatten().filter(|row| row.conn_id != closed.conn_id);
-        let fits = |row: &&Row| {
-            let is_here = row.local_addr.is_unspecified() || row.local_addr == addr;
-            is_here && row.remote.is_none_or(|other| other == remote)
-        };
-        let mut others = others.copied().filter(fits);
-        let who = |row: &Row| row.owner.as_ref().map(|owner| (owner.pid, owner.exe.clone()));
-        others.any(|row| who(row) != who(closed))
-    }
 }
 
 /// The UDP sockets of a snapshot, as far as one alone can be meant.
@@ -107,13 +76,14 @@ impl Sockets {
 
 /// Gives each flow to its socket: fills in the counters of connected ones, and makes the rows of
 /// the remotes of the others. `rows` is a snapshot; `is_watched` tells whose namespaces' packets
-/// are seen at all.
+/// are seen at all, and `turns` who sent from a port.
 pub(super) fn settle(
     flows: &mut Flows,
     stray: &mut Unattributed,
     rows: &mut [Row],
-    now_ns: i64,
+    (now_ns, interval_ns): (i64, i64),
     is_watched: impl Fn(u64) -> bool,
+    turns: impl Fn(BoundPort) -> Vec<Turn>,
 ) -> Vec<Row> {
     let sockets = Sockets::new(rows);
     for row in rows.iter_mut() {
@@ -122,48 +92,97 @@ pub(super) fn settle(
         }
     }
     let mut made = Vec::new();
-    let mut doors: Vec<BoundPort> = flows.doors.keys().copied().collect();
-    doors.sort_unstable();
-    for door in doors {
-        let over = flows.remove_where(door, |local, flow| is_over(local, flow, now_ns));
-        for (local, remote, flow) in over {
-            match sockets.find(door.0, (local, door.1), remote) {
-                Some(Some(index)) if flow.told => {
-                    made.push(of_remote(&rows[index], local, remote, &flow, Kind::Closed));
-                }
-                _ if flow.cookie.is_some() => {}
-                _ if flow.ambiguous => stray.ambiguous.add(flow.total()),
-                _ => stray.without_socket.add(flow.total()),
-            }
+    for door in flows.ports() {
+        for ((local, remote), flow) in flows.remove_where(door, |_, flow| is_over(flow, now_ns, interval_ns))
+        {
+            made.extend(last_rows(rows, &sockets, door, (local, remote), &flow, stray));
         }
         let Some(open) = flows.doors.get_mut(&door) else { continue };
         let mut open: Vec<_> = open.iter_mut().collect();
-        open.sort_unstable_by_key(|(key, _)| **key);
-        for ((local, remote), flow) in open {
-            let Some(candidate) = sockets.find(door.0, (*local, door.1), *remote) else { continue };
+        open.sort_unstable_by_key(|(ends, _)| **ends);
+        let mut of_earlier = Vec::new();
+        for (ends, flow) in open {
+            let (local, remote) = *ends;
+            let Some(candidate) = sockets.find(door.0, (local, door.1), remote) else { continue };
             flow.ambiguous = candidate.is_none();
             let Some(index) = candidate else { continue };
-            flow.cookie = Some(rows[index].conn_id);
-            if rows[index].remote.is_some() {
+            let row = &rows[index];
+            if flow.cookie != Some(row.conn_id) {
+                of_earlier
+                    .extend(split_earlier(flow, row, rows, &turns(door)).map(|earlier| (*ends, earlier)));
+            }
+            if flow.total().packets == 0 {
+                continue;
+            }
+            flow.belongs_to(row.conn_id, now_ns);
+            if row.remote.is_some() {
                 rows[index].counters = flow.counters();
                 continue;
             }
-            let row = &rows[index];
             if !std::mem::replace(&mut flow.told, true) {
-                made.push(of_remote(row, *local, *remote, flow, Kind::Opened));
+                made.push(of_remote(row, local, remote, flow, Kind::Opened));
             }
-            made.push(of_remote(row, *local, *remote, flow, Kind::Snapshot));
+            made.push(of_remote(row, local, remote, flow, Kind::Snapshot));
+        }
+        for (ends, flow) in of_earlier {
+            flows.put_back(door, ends, flow);
         }
     }
     flows.tidy();
     made
 }
 
+/// Leaves in the flow what belongs to the socket of this row, which the last snapshot did not have, and
+/// returns what belongs to an earlier socket of the port.
+fn split_earlier(flow: &mut Flow, row: &Row, rows: &[Row], turns: &[Turn]) -> Option<Flow> {
+    let own = turns.iter().rfind(|turn| Some(turn.pid) == pid_of(row)).copied();
+    // The earlier socket is of the same process, or of one of the turns, or its process is unknown.
+    let is_of_own =
+        || rows.iter().any(|earlier| Some(earlier.conn_id) == flow.cookie && pid_of(earlier) == pid_of(row));
+    let is_only_own = turns.iter().all(|turn| Some(*turn) == own);
+    let view = View { turns, own, has_unknown: flow.cookie.is_some() && is_only_own && !is_of_own() };
+    if flow.cookie.is_none() {
+        return flow.split_off(|piece| view.share(piece) != Share::Its);
+    }
+    let its = flow.split_off(|piece| view.share(piece) == Share::Its);
+    Some(std::mem::replace(flow, its.unwrap_or_else(|| flow.emptied())))
+}
+
+/// The rows of a flow that is over, if it has any.
+fn last_rows(
+    rows: &[Row],
+    sockets: &Sockets,
+    door: BoundPort,
+    (local, remote): (IpAddr, Endpoint),
+    flow: &Flow,
+    stray: &mut Unattributed,
+) -> Vec<Row> {
+    if let Some(left_by) = &flow.left_by {
+        stray.successive.add(flow.total());
+        return without_process(left_by, local, remote, flow);
+    }
+    let Some(cookie) = flow.cookie else {
+        let tally = if flow.ambiguous { &mut stray.ambiguous } else { &mut stray.without_socket };
+        tally.add(flow.total());
+        return Vec::new();
+    };
+    let is_its = |row: &&Row| row.conn_id == cookie;
+    let found = sockets.find(door.0, (local, door.1), remote).flatten().map(|index| &rows[index]);
+    let socket = found.filter(is_its).or_else(|| rows.iter().find(is_its)).filter(|_| flow.told);
+    socket.map(|socket| of_remote(socket, local, remote, flow, Kind::Closed)).into_iter().collect()
+}
+
 /// Whether nothing more is to be expected of a flow. That of a connected socket, which has
 /// nothing told, ends with the socket.
-fn is_over(_local: IpAddr, flow: &Flow, now_ns: i64) -> bool {
-    let patience_ns = if flow.told { IDLE_NS } else { PATIENCE_NS };
-    (flow.told || flow.cookie.is_none()) && now_ns - flow.last_ns > patience_ns
+fn is_over(flow: &Flow, now_ns: i64, interval_ns: i64) -> bool {
+    let patience_ns = patience_ns(interval_ns);
+    let patience_ns = if flow.told { IDLE_NS.max(patience_ns) } else { patience_ns };
+    (flow.told || flow.is_past || flow.cookie.is_none()) && now_ns - flow.last_ns > patience_ns
+}
+
+/// How long a flow waits for the snapshot or the notice that knows its socket.
+pub(super) fn patience_ns(interval_ns: i64) -> i64 {
+    PATIENCE_NS.saturating_add(interval_ns.saturating_mul(PATIENCE_TICKS))
 }
 
 /// What a closing socket leaves behind.
@@ -174,44 +193,79 @@ pub(super) struct Last {
     pub(super) rows: Vec<Row>,
 }
 
-/// Closes the account of a socket, given the row of its end.
-pub(super) fn close(flows: &mut Flows, stray: &mut Unattributed, closed: &Row, rivals: &Rivals<'_>) -> Last {
-    let netns = closed.netns.unwrap_or(0);
-    let local = (closed.local_addr, closed.local_port);
-    if let Some(remote) = closed.remote {
-        let flow = flows.remove(netns, local, remote);
-        let counters = flow.map_or_else(nothing_yet, |flow| flow.counters());
-        return Last { counters: Some(counters), rows: Vec::new() };
-    }
-    let fits = |addr: IpAddr| local.0.is_unspecified() || addr == local.0;
-    let ended = flows.remove_where((netns, local.1), |addr, flow| match flow.cookie {
-        Some(cookie) => cookie == closed.conn_id,
-        None => !flow.ambiguous && fits(addr),
+/// Closes the account of a socket, given the row of its end, the turns of its port in order, and other
+/// sockets of that port.
+pub(super) fn close(
+    flows: &mut Flows,
+    stray: &mut Unattributed,
+    closed: &Ended,
+    turns: &[Turn],
+    rivals: &Rivals<'_>,
+) -> Last {
+    let Ended { row: closed, turn: own } = closed;
+    let (local, door) = (closed.local_addr, door_of(closed));
+    let fits = |addr: IpAddr| closed.remote.is_some() || local.is_unspecified() || addr == local;
+    let ended = flows.remove_where(door, |(addr, remote), flow| match (closed.remote, flow.cookie) {
+        (Some(one), _) if (addr, remote) != (local, one) => false,
+        (_, Some(cookie)) => cookie == closed.conn_id,
+        (one, None) => (one.is_some() || !flow.ambiguous) && fits(addr),
     });
-    let mut rows = Vec::new();
-    for (addr, remote, flow) in ended {
-        let is_contested = flow.cookie.is_none() && rivals.contest(closed, addr, remote);
-        if is_contested {
-            stray.successive.add(flow.total());
+    let (mut rows, mut own_traffic) = (Vec::new(), None::<Flow>);
+    for (ends, mut flow) in ended {
+        let (addr, remote) = ends;
+        // Whoever had the port when the socket was in a snapshot shares the socket.
+        let is_of_another = |turn: &&Turn| Some(**turn) == *own || turn.first_ns as i64 > flow.settled_ns;
+        let turns: Vec<Turn> = turns.iter().filter(is_of_another).copied().collect();
+        let has_unknown = rivals.contest(closed, &turns, addr, remote);
+        let view = View { turns: &turns, own: *own, has_unknown };
+        if let Some(mut others) = flow.split_off(|piece| view.share(piece) == Share::Other) {
+            others.left_by = Some(Box::new(closed.clone()));
+            flows.put_back(door, ends, others);
         }
-        let mut tell = |kind| {
-            let row = of_remote(closed, addr, remote, &flow, kind);
-            rows.push(if is_contested { Row { owner: None, owner_source: None, ..row } } else { row });
-        };
-        if !flow.told {
-            tell(Kind::Opened);
+        if let Some(unclear) = flow.split_off(|piece| view.share(piece) == Share::Unclear) {
+            stray.successive.add(unclear.total());
+            rows.extend(without_process(closed, addr, remote, &unclear));
         }
-        tell(Kind::Closed);
+        if closed.remote.is_some() {
+            match &mut own_traffic {
+                Some(own) => own.join(&flow),
+                None => own_traffic = Some(flow),
+            }
+        } else if flow.total().packets > 0 {
+            if !flow.told {
+                rows.push(of_remote(closed, addr, remote, &flow, Kind::Opened));
+            }
+            rows.push(of_remote(closed, addr, remote, &flow, Kind::Closed));
+        }
     }
-    Last { counters: None, rows }
+    let counters = own_traffic.map_or_else(nothing_yet, |flow| flow.counters());
+    Last { counters: closed.remote.is_some().then_some(counters), rows }
 }
 
-/// Everything that is still nobody's at the end.
-pub(super) fn give_up(flows: &Flows, stray: &mut Unattributed) {
-    for flow in flows.doors.values().flat_map(HashMap::values).filter(|flow| flow.cookie.is_none()) {
-        let tally = if flow.ambiguous { &mut stray.ambiguous } else { &mut stray.without_socket };
-        tally.add(flow.total());
+/// The rows of datagrams that may be of several processes.
+fn without_process(closed: &Row, addr: IpAddr, remote: Endpoint, flow: &Flow) -> Vec<Row> {
+    let row = |kind| {
+        let row = of_remote(closed, addr, remote, flow, kind);
+        Row { owner: None, owner_source: None, ..row }
+    };
+    vec![row(Kind::Opened), row(Kind::Closed)]
+}
+
+/// Everything that is still nobody's at the end, as far as a row can be made of it.
+pub(super) fn give_up(flows: &mut Flows, stray: &mut Unattributed) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for door in flows.ports() {
+        for ((addr, remote), flow) in flows.remove_where(door, |_, flow| flow.cookie.is_none()) {
+            if let Some(left_by) = &flow.left_by {
+                stray.successive.add(flow.total());
+                rows.extend(without_process(left_by, addr, remote, &flow));
+                continue;
+            }
+            let tally = if flow.ambiguous { &mut stray.ambiguous } else { &mut stray.without_socket };
+            tally.add(flow.total());
+        }
     }
+    rows
 }
 
 /// The row of one remote of a socket, made from the socket's own.
@@ -264,180 +318,4 @@ fn nothing_yet() -> Counters {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::flows::tests::{at, datagram};
-    use super::super::ring::Way;
-    use super::*;
-
-    const HERE: u8 = 1;
-
-    /// A UDP socket as a snapshot has it.
-    fn socket(cookie: u64, local: Endpoint, remote: Option<Endpoint>) -> Row {
-        let row = Row::snapshot(cookie, Protocol::Udp, local);
-        Row { remote, netns: Some(1), mono_ns: 1000, ts_us: 50, ..row }
-    }
-
-    fn wildcard(cookie: u64, port: u16) -> Row {
-        socket(cookie, (IpAddr::from([0, 0, 0, 0]), port), None)
-    }
-
-    #[derive(Default)]
-    struct Scene {
-        flows: Flows,
-        stray: Unattributed,
-    }
-
-    impl Scene {
-        /// 100 bytes out, from port 4000 of this host.
-        fn send(&mut self, remote: Endpoint) -> &mut Self {
-            self.flows.add(&datagram(at(HERE, 4000), remote, Way::Out));
-            self
-        }
-
-        fn close(&mut self, closed: &Row) -> Last {
-            close(&mut self.flows, &mut self.stray, closed, &Rivals::default())
-        }
-
-        fn settle(&mut self, rows: &mut [Row], now_ns: i64) -> Vec<Row> {
-            settle(&mut self.flows, &mut self.stray, rows, now_ns, |netns| netns == 1)
-        }
-    }
-
-    fn sent(rows: &[Row]) -> Vec<(Kind, Option<Endpoint>, Option<u64>)> {
-        rows.iter().map(|row| (row.kind, row.remote, row.counters.bytes_sent)).collect()
-    }
-
-    #[test]
-    fn a_connected_socket_has_its_counters_in_its_row_until_its_end() {
-        let mut scene = Scene::default();
-        let socket = socket(7, at(HERE, 4000), Some(at(2, 53)));
-        let mut rows = [socket.clone(), wildcard(8, 4000)];
-        assert!(scene.send(at(2, 53)).send(at(2, 53)).settle(&mut rows, 10).is_empty());
-        assert_eq!(rows.each_ref().map(|row| row.counters.bytes_sent), [Some(200), None]);
-        let last = scene.send(at(2, 53)).close(&socket);
-        assert_eq!(last.counters.unwrap().bytes_sent, Some(300));
-    }
-
-    #[test]
-    fn a_connected_socket_without_a_packet_has_none_and_an_unwatched_one_no_number() {
-        let (mut watched, mut other) = (socket(7, at(HERE, 1), Some(at(2, 53))), wildcard(8, 1));
-        other = Row { netns: Some(9), remote: watched.remote, ..other };
-        watched.netns = Some(1);
-        let mut rows = [watched, other];
-        Scene::default().settle(&mut rows, 10);
-        assert_eq!(rows.each_ref().map(|row| row.counters.bytes_sent), [Some(0), None]);
-    }
-
-    #[test]
-    fn each_remote_of_an_unconnected_socket_has_rows_of_its_own() {
-        let mut scene = Scene::default();
-        let mut rows = [wildcard(7, 4000)];
-        let made = scene.send(at(2, 53)).send(at(3, 53)).send(at(3, 53)).settle(&mut rows, 10);
-        let (two, three) = (Some(at(2, 53)), Some(at(3, 53)));
-        assert_eq!(
-            sent(&made),
-            [
-                (Kind::Opened, two, None),
-                (Kind::Snapshot, two, Some(100)),
-                (Kind::Opened, three, None),
-                (Kind::Snapshot, three, Some(200)),
-            ]
-        );
-        assert_eq!(rows[0].counters.bytes_sent, None, "or it would be there twice");
-        assert_eq!(made[0].conn_id, made[1].conn_id);
-        assert!(made[1].conn_id != made[3].conn_id && made[1].conn_id >= REMOTE_BIT);
-        assert_eq!((made[0].mono_ns, made[1].mono_ns), (5, 1000));
-        assert_eq!(made[1].local_addr, at(HERE, 0).0);
-
-        let again = scene.settle(&mut rows, 20);
-        assert_eq!(
-            sent(&again),
-            [(Kind::Snapshot, two, Some(100)), (Kind::Snapshot, three, Some(200))],
-            "opened once"
-        );
-        let last = scene.close(&rows[0]);
-        assert_eq!(sent(&last.rows), [(Kind::Closed, two, Some(100)), (Kind::Closed, three, Some(200))]);
-        assert_eq!(last.counters, None);
-    }
-
-    #[test]
-    fn a_talk_that_fell_silent_is_closed_and_a_new_one_begins() {
-        let mut scene = Scene::default();
-        let mut rows = [wildcard(7, 4000)];
-        let first = scene.send(at(2, 53)).settle(&mut rows, 10);
-        let over = scene.settle(&mut rows, IDLE_NS * 2);
-        assert_eq!(sent(&over), [(Kind::Closed, Some(at(2, 53)), Some(100))]);
-        assert_eq!(over[0].conn_id, first[0].conn_id);
-        assert!(scene.settle(&mut rows, IDLE_NS * 2 + 1).is_empty());
-    }
-
-    #[test]
-    fn a_socket_that_no_snapshot_saw_is_known_by_its_end() {
-        let mut scene = Scene::default();
-        assert!(scene.send(at(2, 53)).settle(&mut [], 10).is_empty());
-        let last = scene.close(&Row { kind: Kind::Closed, ..wildcard(7, 4000) });
-        let two = Some(at(2, 53));
-        assert_eq!(sent(&last.rows), [(Kind::Opened, two, None), (Kind::Closed, two, Some(100))]);
-        let last = scene.send(at(2, 53)).close(&socket(9, at(HERE, 4000), two));
-        assert_eq!(last.counters.unwrap().packets_sent, Some(1));
-    }
-
-    #[test]
-    fn what_could_be_several_sockets_is_given_to_none_and_counted() {
-        let mut scene = Scene::default();
-        let mut rows = [wildcard(7, 4000), wildcard(8, 4000)];
-        assert!(scene.send(at(2, 53)).settle(&mut rows, 10).is_empty());
-        assert!(scene.close(&rows[0]).rows.is_empty());
-        scene.settle(&mut rows, PATIENCE_NS * 2);
-        assert_eq!(scene.stray.ambiguous, Tally { packets: 1, bytes: 100 });
-    }
-
-    #[test]
-    fn what_processes_sent_from_a_port_one_after_the_other_has_no_process() {
-        let owner =
-            |pid| Some(std::sync::Arc::new(crate::capture::Owner { pid: Some(pid), ..Default::default() }));
-        let closed = |cookie, pid| Row { kind: Kind::Closed, owner: owner(pid), ..wildcard(cookie, 4000) };
-        let owners = |first: Row, second: Row| {
-            let mut scene = Scene::default();
-            scene.send(at(2, 53)).send(at(2, 53));
-            let (closed, snapshot) = (vec![first], vec![second]);
-            let rivals = Rivals::new(&closed, &snapshot);
-            let last = close(&mut scene.flows, &mut scene.stray, &closed[0], &rivals);
-            assert_eq!(last.rows[1].counters.bytes_sent, Some(200));
-            let pids: Vec<_> =
-                last.rows.iter().map(|row| row.owner.as_ref().and_then(|owner| owner.pid)).collect();
-            (pids, scene.stray.successive.packets)
-        };
-        assert_eq!(owners(closed(7, 10), closed(8, 11)), (vec![None, None], 2));
-        assert_eq!(owners(closed(7, 10), closed(8, 10)), (vec![Some(10), Some(10)], 0), "of one process");
-        let elsewhere = Row { remote: Some(at(3, 53)), ..closed(8, 11) };
-        assert_eq!(owners(closed(7, 10), elsewhere).1, 0, "it talks to another remote");
-        let other_port = Row { local_port: 4001, ..closed(8, 11) };
-        assert_eq!(owners(closed(7, 10), other_port).1, 0);
-    }
-
-    #[test]
-    fn what_belongs_to_no_socket_is_counted_after_a_while() {
-        let mut scene = Scene::default();
-        scene.send(at(2, 53)).settle(&mut [], 10);
-        assert_eq!(scene.stray, Unattributed::default());
-        scene.settle(&mut [], PATIENCE_NS * 2);
-        assert_eq!(scene.stray.without_socket, Tally { packets: 1, bytes: 100 });
-        assert!(scene.flows.doors.is_empty());
-        scene.send(at(2, 53));
-        give_up(&scene.flows, &mut scene.stray);
-        assert_eq!(scene.stray.without_socket.packets, 2);
-    }
-
-    #[test]
-    fn a_socket_of_both_families_gets_what_no_other_would() {
-        let mut scene = Scene::default();
-        let both = socket(7, (IpAddr::V6(Ipv6Addr::UNSPECIFIED), 4000), None);
-        let made = scene.send(at(2, 53)).settle(&mut [both.clone()], 10);
-        assert_eq!(made.len(), 2);
-        let mut scene = Scene::default();
-        let made = scene.send(at(2, 53)).settle(&mut [both, wildcard(8, 4000)], 10);
-        assert_eq!(scene.flows.doors[&(1, 4000)].values().next().unwrap().cookie, Some(8));
-        assert_eq!(made.len(), 2);
-    }
-}
+mod tests;

@@ -223,6 +223,11 @@ impl EventCorrelator {
             life.final_counters = facts.counters;
             self.cookies.insert(facts.cookie, change.socket);
         }
+        // The eBPF program reports an accepted connection when its handshake is complete.
+        if change.from == TcpState::SynRecv && life.changes.is_empty() && life.is_complete {
+            let (from, to) = (TcpState::Listen, TcpState::SynRecv);
+            life.changes.push(Change { time_ns: event.time_ns, from, to, owner: None });
+        }
         if let Some(who) = who {
             life.done_by(who);
         } else if life.owner.is_none() && matches!(change.from, TcpState::Listen | TcpState::SynRecv) {
@@ -237,6 +242,9 @@ impl EventCorrelator {
         life.closed_in_interrupt = change.in_interrupt;
         if life.cookie.is_some() {
             self.news.push(change.socket);
+        }
+        if let Some(facts) = change.facts.filter(|facts| facts.is_destroyed) {
+            self.destroyed(event.time_ns, (change.socket, facts.cookie), change.in_interrupt, None);
         }
     }
 

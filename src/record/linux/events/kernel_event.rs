@@ -98,6 +98,8 @@ pub(super) struct SocketFacts {
     pub(super) netns: u64,
     /// The final counters, once it is closed.
     pub(super) counters: Option<Counters>,
+    /// It was closed when no process held it, and is destroyed.
+    pub(super) is_destroyed: bool,
 }
 
 /// Decodes records by the offsets of this kernel.

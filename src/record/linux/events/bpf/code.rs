@@ -31,16 +31,16 @@ impl Width {
 pub(super) enum Helper {
     MapLookup = 1,
     KtimeGetNs = 5,
+    GetSmpProcessorId = 8,
     GetCurrentPidTgid = 14,
-    GetCurrentTask = 35,
     GetSocketCookie = 46,
     GetCurrentCgroupId = 80,
     ProbeReadUser = 112,
-    ProbeReadKernel = 113,
-    RingbufOutput = 130,
     RingbufReserve = 131,
     RingbufSubmit = 132,
+    RingbufDiscard = 133,
     SkcToTcpSock = 137,
+    GetCurrentTaskBtf = 158,
 }
 
 /// How an instruction refers to a map's descriptor: `BPF_PSEUDO_MAP_FD`, `BPF_PSEUDO_MAP_VALUE`.
@@ -79,6 +79,11 @@ impl Code {
         self.push(0x1f, to, from, 0, 0)
     }
 
+    /// `to += from`.
+    pub(super) fn add_register(self, to: Reg, from: Reg) -> Self {
+        self.push(0x0f, to, from, 0, 0)
+    }
+
     /// `to &= value`.
     pub(super) fn and(self, to: Reg, value: i32) -> Self {
         self.push(0x57, to, Reg(0), 0, value)
@@ -87,6 +92,16 @@ impl Code {
     /// `to >>= bits`.
     pub(super) fn shift_right(self, to: Reg, bits: i32) -> Self {
         self.push(0x77, to, Reg(0), 0, bits)
+    }
+
+    /// `to <<= bits`.
+    pub(super) fn shift_left(self, to: Reg, bits: i32) -> Self {
+        self.push(0x67, to, Reg(0), 0, bits)
+    }
+
+    /// Turns 16 bits in network order into a number.
+    pub(super) fn to_host_order(self, register: Reg) -> Self {
+        self.push(0xdc, register, Reg(0), 0, 16)
     }
 
     /// `to = from[offset]`.
@@ -127,6 +142,13 @@ impl Code {
     /// Does `then` only if the register has this value.
     pub(super) fn if_equal(self, register: Reg, value: i32, then: &Self) -> Self {
         self.skip_unless(0x55, register, value, then)
+    }
+
+    /// Does `then` only if two registers are equal.
+    pub(super) fn if_same(self, one: Reg, other: Reg, then: &Self) -> Self {
+        let mut code = self.push(0x5d, one, other, then.words.len() as i16, 0);
+        code.words.extend(&then.words);
+        code
     }
 
     /// Does `then` only if the register has another value.
@@ -171,13 +193,13 @@ mod tests {
             .copy(Reg(6), Reg(1))
             .load(Width::Double, Reg(7), Reg(6), 0)
             .store(Width::Byte, Reg(10), -8, Reg(1))
-            .call(Helper::ProbeReadKernel)
+            .call(Helper::ProbeReadUser)
             .exit();
         let expected = [
             0x0000_0000_0000_16bf,
             0x0000_0000_0000_6779,
             0x0000_0000_fff8_1a73,
-            0x0000_0071_0000_0085,
+            0x0000_0070_0000_0085,
             0x0000_0000_0000_00b7,
             0x0000_0000_0000_0095,
         ];

@@ -36,7 +36,6 @@ const FIRST_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
 
 /// The programs, and the ring that they write to.
 pub(super) struct SocketProbe {
-    layout: Layout,
     ring: Ring,
     lost: OwnedFd,
     attached: [Attached; 2],
@@ -60,7 +59,9 @@ impl SocketProbe {
             |e| format!("the kernel refused its programs (they need root, or CAP_BPF and CAP_PERFMON): {e}");
         let ring = Ring::new(RING_BYTES).map_err(refused)?;
         let lost = system::new_counter().map_err(refused)?;
-        let maps = Maps { ring: ring.as_raw_fd(), lost: lost.as_raw_fd() };
+        // The programs keep it.
+        let dead = system::new_memory(programs::DEAD_BYTES).map_err(refused)?;
+        let maps = Maps { ring: ring.as_raw_fd(), lost: lost.as_raw_fd(), dead: dead.as_raw_fd() };
         let destroyed = programs::destroy_program(&layout, maps);
         let states = programs::state_program(&layout, maps);
         let attached = [
@@ -68,7 +69,7 @@ impl SocketProbe {
             system::attach("netrec_state", &states, layout.state_tracepoint)?,
         ];
         let execs = ExecProbe::start(&btf).ok();
-        Ok((Self { layout, ring, lost, attached }, execs))
+        Ok((Self { ring, lost, attached }, execs))
     }
 
     /// The descriptor that can be polled.
@@ -83,9 +84,8 @@ impl SocketProbe {
 
     /// Passes every available event to `each`.
     pub(super) fn drain(&mut self, mut each: impl FnMut(KernelEvent)) {
-        let layout = &self.layout;
         self.ring.drain(|record| {
-            if let Some(event) = record::decode(layout, record) {
+            if let Some(event) = record::decode(record) {
                 each(event);
             }
         });

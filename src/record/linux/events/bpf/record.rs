@@ -2,9 +2,9 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::super::super::message::{piece, u32_at, u64_at};
+use super::super::super::message::{piece, u16_at, u32_at, u64_at};
 use super::super::kernel_event::{Actor, KernelEvent, SocketFacts, StateChange, What};
-use super::programs::{DESTROYED, Layout, STATE, place};
+use super::programs::{DESTROYED, IS_DEAD, STATE, place};
 use crate::capture::{Counters, TcpState};
 
 /// `SOCK_DONE`: the peer's FIN has arrived, as a bit of the socket's flags.
@@ -17,12 +17,12 @@ const ABORTED: u32 = libc::ECONNABORTED as u32;
 const ROUND_TRIP_SHIFT: u32 = 3;
 
 /// Decodes a record; `None` if it is invalid.
-pub(super) fn decode(layout: &Layout, record: &[u8]) -> Option<KernelEvent> {
+pub(super) fn decode(record: &[u8]) -> Option<KernelEvent> {
     let by_process = *record.get(place::OWNED)? != 0;
     let socket = u64_at(record, place::SOCKET)?;
     let cookie = u64_at(record, place::COOKIE)?;
     let what = match *record.get(place::KIND)? {
-        STATE => What::State(state_change(layout, record, (socket, cookie), by_process)?),
+        STATE => What::State(state_change(record, (socket, cookie), by_process)?),
         DESTROYED => What::Destroyed { socket, cookie, in_interrupt: !by_process },
         _ => return None,
     };
@@ -35,43 +35,36 @@ pub(super) fn decode(layout: &Layout, record: &[u8]) -> Option<KernelEvent> {
     })
 }
 
-fn state_change(
-    layout: &Layout,
-    record: &[u8],
-    (socket, cookie): (u64, u64),
-    by_process: bool,
-) -> Option<StateChange> {
-    let common = record.get(place::COMMON..place::COMMON_END)?;
-    let port = |bytes: &[u8], at: usize| Some(u16::from_be_bytes(piece(bytes, at)?));
-    let (local, remote) = addresses(layout, common)?;
-    let counters = record.get(place::COMMON_END..place::END).and_then(|_| counters(layout, record));
+fn state_change(record: &[u8], (socket, cookie): (u64, u64), by_process: bool) -> Option<StateChange> {
     let was_aborted = u32_at(record, place::ERROR)? == ABORTED;
+    let flags = (record.len() >= place::END).then(|| u64_at(record, place::FLAGS)).flatten();
+    let counters = flags.and_then(|flags| counters(record, flags));
     Some(StateChange {
         socket,
         from: TcpState::of_kernel_number(*record.get(place::FROM)?)?,
         to: TcpState::of_kernel_number(*record.get(place::TO)?)?,
         // A process that has another's socket closed holds its lock too.
         in_interrupt: !by_process || was_aborted,
-        local: (local, port(record, place::SOURCE_PORT)?),
-        remote: (remote, port(common, layout.dport as usize)?),
-        facts: Some(SocketFacts { cookie, netns: u32_at(record, place::NETNS)?.into(), counters }),
+        local: (address(record, place::LOCAL)?, u16_at(record, place::SOURCE_PORT)?),
+        remote: (address(record, place::REMOTE)?, u16::from_be_bytes(piece(record, place::REMOTE_PORT)?)),
+        facts: Some(SocketFacts {
+            cookie,
+            netns: u32_at(record, place::NETNS)?.into(),
+            counters,
+            is_destroyed: flags.is_some_and(|flags| flags & IS_DEAD as u64 != 0),
+        }),
     })
 }
 
-fn addresses(layout: &Layout, common: &[u8]) -> Option<(IpAddr, IpAddr)> {
-    let family = u16::from_ne_bytes(piece(common, layout.family as usize)?);
-    let v4 = |at: i16| Some(IpAddr::V4(Ipv4Addr::from(piece::<4>(common, at as usize)?)));
-    let v6 = |at: i16| Some(IpAddr::V6(Ipv6Addr::from(piece::<16>(common, at as usize)?)).to_canonical());
-    if i32::from(family) == libc::AF_INET6 {
-        let (saddr, daddr) = layout.v6?;
-        return Some((v6(saddr)?, v6(daddr)?));
+fn address(record: &[u8], place: usize) -> Option<IpAddr> {
+    if u16_at(record, place::FAMILY)? == libc::AF_INET6 as u16 {
+        return Some(IpAddr::V6(Ipv6Addr::from(piece::<16>(record, place)?)).to_canonical());
     }
-    Some((v4(layout.saddr)?, v4(layout.daddr)?))
+    Some(IpAddr::V4(Ipv4Addr::from(piece::<4>(record, place)?)))
 }
 
 /// The counters of a closed socket, which are final.
-fn counters(layout: &Layout, record: &[u8]) -> Option<Counters> {
-    let flags = u64_at(record, place::COMMON + layout.flags as usize)?;
+fn counters(record: &[u8], flags: u64) -> Option<Counters> {
     let received = u64_at(record, place::BYTES_RECEIVED)?;
     let sent = u64_at(record, place::BYTES_SENT)?;
     let again = u64_at(record, place::BYTES_RETRANSMITTED)?;

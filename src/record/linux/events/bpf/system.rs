@@ -85,7 +85,12 @@ pub(super) fn new_ring(bytes: u32) -> io::Result<OwnedFd> {
 
 /// Creates a counter that starts at 0.
 pub(super) fn new_counter() -> io::Result<OwnedFd> {
-    descriptor(MAP_CREATE, &mut [ARRAY, 4, 8, 1])
+    new_memory(8)
+}
+
+/// Creates memory of this size for programs, filled with zeros.
+pub(super) fn new_memory(bytes: u32) -> io::Result<OwnedFd> {
+    descriptor(MAP_CREATE, &mut [ARRAY, 4, bytes, 1])
 }
 
 /// The value of a counter; `None` if it cannot be read.

@@ -230,7 +230,7 @@ fn tries_twice(knows_cookie: bool) -> Vec<(u64, u32, What)> {
         What::State(change) => {
             let counters = (change.to == Close).then(|| counters(0));
             What::State(StateChange {
-                facts: Some(SocketFacts { cookie: 100, netns: 1, counters }),
+                facts: Some(SocketFacts { cookie: 100, netns: 1, counters, is_destroyed: false }),
                 ..change
             })
         }
@@ -306,7 +306,7 @@ fn the_port_of_one_that_is_still_connecting_comes_from_the_snapshot() {
     use TcpState::{Close, SynSent};
     let mut correlator = EventCorrelator::default();
     let opens = change(CLIENT, (Close, SynSent), (at(0), at(80)), false);
-    let facts = Some(SocketFacts { cookie: 100, netns: 1, counters: None });
+    let facts = Some(SocketFacts { cookie: 100, netns: 1, counters: None, is_destroyed: false });
     let What::State(opens) = opens else { unreachable!() };
     told(&mut correlator, vec![(1, 10, What::State(StateChange { facts, ..opens }))]);
     assert_eq!(correlator.take(2), [], "it may be known with the next");
@@ -399,7 +399,7 @@ fn the_process_that_a_snapshot_finds_replaces_the_one_that_connected() {
 
 #[test]
 fn records_that_know_the_socket_need_no_notice_of_its_end() {
-    let facts = |counters| Some(SocketFacts { cookie: 100, netns: 7, counters });
+    let facts = |counters| Some(SocketFacts { cookie: 100, netns: 7, counters, is_destroyed: false });
     let with = |what, counters| match what {
         What::State(change) => What::State(StateChange { facts: facts(counters), ..change }),
         what => what,

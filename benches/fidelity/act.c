@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <linux/io_uring.h>
 #include <linux/sched.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <netinet/udp.h>
@@ -49,7 +50,13 @@ static void die(const char *what) {
 static void resolve(void) {
     struct sockaddr_in *v4 = (void *)&server;
     struct sockaddr_in6 *v6 = (void *)&server;
-    if (strchr(address, ':')) {
+    if (strchr(address, '%')) { /* a link-local address with its interface */
+        char *plain = strdup(address), *device = strchr(plain, '%');
+        *device = 0;
+        *v6 = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_scope_id = if_nametoindex(device + 1)};
+        inet_pton(AF_INET6, plain, &v6->sin6_addr);
+        address = plain, server_length = sizeof *v6;
+    } else if (strchr(address, ':')) {
         *v6 = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = htons(port)};
         inet_pton(AF_INET6, address, &v6->sin6_addr);
         server_length = sizeof *v6;
@@ -480,6 +487,8 @@ static void udp_ways(void) {
     }
 }
 
+#include "shapes.h"
+
 static uint16_t checksum(const void *bytes, size_t length) {
     const uint16_t *words = bytes;
     uint32_t sum = 0;
@@ -537,6 +546,8 @@ int main(int count, char **arguments) {
     if (count < 4) return 2;
     way = arguments[1], address = arguments[2], port = atoi(arguments[3]), number = count > 4 ? atoi(arguments[4]) : 1000;
     resolve();
+    if (!strcmp(way, "packet-ring")) return packet_ring(), 0;
+    if (tcp_shapes() || udp_shapes()) return 0;
     static const char *others[] = {"icmp", "ping-socket", "raw", "udplite", "packet", "sniffer"};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) if (!strcmp(way, others[i])) return other_ways(), 0;
     if (!strncmp(way, "udp-", 4)) udp_ways();

@@ -45,6 +45,11 @@ simple("tcp", "io-uring", "uring")
 simple("tcp", "io-uring-polled-by-the-kernel", "uring-polled")
 simple("tcp", "one-socket-connected-twice", "again")
 
+simple("tcp", "tcp-from-an-address-to-another", "from-address", address="127.0.0.2")
+simple("tcp", "tcp-without-a-byte", "silent", both=True)
+simple("tcp", "vmsplice", "vmsplice")
+simple("tcp", "two-descriptors", "split-io")
+
 # How connections end, and how they do not begin.
 simple("endings", "reset-by-client", "reset")
 simple("endings", "reset-by-client-after-5-mb", "reset", number=5_000_000)
@@ -57,6 +62,8 @@ simple("endings", "refused-blocking", "refused", server="closed")
 simple("endings", "refused-non-blocking", "refused-nonblocking", server="closed")
 simple("endings", "refused-v6", "refused", server="closed", address="::1")
 simple("endings", "timed-out", "timeout", server="deaf")
+simple("endings", "shut-both-ways", "shut-both-ways", both=True)
+simple("endings", "closed-in-the-handshake", "closed-in-the-handshake")
 
 # Whose process it is.
 simple("processes", "vfork-and-exec", "vfork")
@@ -69,6 +76,9 @@ simple("processes", "renamed-to-a-kernel-thread", "renamed")
 simple("processes", "other-user", "nobody")
 simple("processes", "exec-after-connect", "exec")
 simple("processes", "inherited-by-a-child", "inherit", wait_s=2.0)
+simple("processes", "leader-thread-gone", "leader-gone")
+simple("processes", "exec-by-a-thread", "exec-by-thread")
+simple("processes", "passed-on-by-the-client", "passed-on")
 simple("processes", "program-in-memory-only", "memfd")
 simple("processes", "program-deleted", "deleted")
 
@@ -138,6 +148,16 @@ def shell_is_refused(stage):
              "sent": 0, "received": 0}]
 
 
+@scenario("processes")
+def process_id_namespace(stage):
+    return stage.act("outer", before=["unshare", "--fork", "--pid"])
+
+
+@scenario("processes")
+def user_namespace(stage):
+    return stage.act("outer", before=["unshare", "--user", "--map-root-user"])
+
+
 # The accepting side.
 simple("servers", "server-with-threads", "tcp", both=True)
 simple("servers", "server-that-forks", "tcp", server="fork", both=True)
@@ -147,10 +167,17 @@ simple("servers", "reuse-port", "forks", number=20, server="reuseport", both=Tru
 simple("servers", "descriptor-passed", "long", server="pass", both=True)
 simple("servers", "inetd", "long", server="inetd", both=True)
 simple("servers", "inetd-short", "tcp", server="inetd", both=True)
+simple("servers", "socket-activation", "tcp", server="activated", both=True)
 
 # Namespaces and containers.
 simple("containers", "namespace", "tcp", netns=True)
 simple("containers", "namespace-udp", "udp-sendto", netns=True)
+
+
+@scenario("containers")
+def link_local_address(stage):
+    address = stage.link_local("fidelity0")
+    return stage.act("tcp", address=f"{address}%fidelity0", netns=True)
 
 
 @scenario("containers")
@@ -182,6 +209,13 @@ simple("udp", "udp-sendmmsg", "udp-mmsg")
 simple("udp", "udp-segmentation", "udp-gso")
 simple("udp", "udp-refused", "udp-refused", server="closed")
 simple("udp", "udp-io-uring", "udp-uring")
+simple("udp", "udp-broadcast", "udp-broadcast", address="127.255.255.255")
+simple("udp", "udp-v6-only", "udp-v6-only", address="::1")
+simple("udp", "udp-two-remotes", "udp-two-remotes")
+simple("udp", "udp-passed-on", "udp-passed-on", wait_s=0.1)
+simple("udp", "udp-empty", "udp-empty")
+simple("udp", "udp-in-fragments", "udp-large")
+simple("udp", "udp-two-sockets-of-one-port", "udp-twice-connected", number=29_882)
 
 
 @scenario("udp")
@@ -221,6 +255,8 @@ simple("others", "icmp-ping-socket", "ping-socket", number=20, netns=True)
 simple("others", "raw-ip", "raw", number=10)
 simple("others", "packet-socket", "packet")
 simple("others", "sniffer-over-several-ticks", "sniffer")
+simple("others", "sniffer-with-shared-memory", "packet-ring")
+simple("others", "icmp-ping-socket-v6", "ping-socket", number=20, netns=True, address="::1")
 simple("others", "udp-lite", "udplite", number=10)
 
 

@@ -6,12 +6,14 @@ what this end moved: `{"role": "server", ...}`.
 
     server.py [MODE]      plain · fork (a child per connection) · prefork (four workers on one listening socket) ·
                           reuseport (four processes with a socket each) · pass (the parent accepts, a worker gets the
-                          descriptor) · inetd (the parent accepts, a program gets it as its standard input) · close-first
+                          descriptor) · inetd (the parent accepts, a program gets it as its standard input) · activated
+                          (the parent listens, a program gets the listening socket at the first connection, as from systemd) · close-first
                           (closes after the answer) · reset (resets after the answer) · deaf (never accepts)
 """
 import array
 import json
 import os
+import select
 import signal
 import socket
 import struct
@@ -128,12 +130,25 @@ def as_standard_input(sock):
     sock.close()
 
 
+def activate(listener):
+    while True:
+        select.select([listener], [], [])
+        if (child := os.fork()) == 0:
+            os.set_inheritable(listener.fileno(), True)
+            os.execv(sys.executable, [sys.executable, os.path.abspath(__file__), "listening", str(listener.fileno())])
+        os.waitpid(child, 0)
+
+
 def main():
     mode = sys.argv[1] if len(sys.argv) > 1 else "plain"
     if mode == "one":
         serve(socket.socket(fileno=0))
         return
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    if mode == "listening":
+        serve(socket.socket(fileno=int(sys.argv[2])).accept()[0])
+        return
+    if mode != "activated":
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     if mode == "deaf":
         listener = socket.socket()
         listener.bind(("127.0.0.1", 0))
@@ -158,6 +173,8 @@ def main():
                     listener = listen(port, (socket.SO_REUSEPORT,))
                 break
         accept_forever(listener, serve)
+    if mode == "activated":
+        activate(listener)
     handlers = {"fork": lambda: in_a_child(listener), "pass": to_a_worker, "inetd": lambda: as_standard_input}
     make = handlers.get(mode)
     accept_forever(listener, make() if make else threaded(mode if mode in ("reset", "close-first") else "read"))

@@ -19,6 +19,7 @@ class Stage:
         self.netns = f"fidelity-{os.getpid()}"
         self.servers = {}
         self.cgroups = []
+        self.devices = []
 
     def __enter__(self):
         subprocess.run(["ip", "netns", "add", self.netns], check=True)
@@ -56,19 +57,20 @@ class Stage:
             self.servers[server, netns] = (process, said.name, int(line))
         return self.servers[server, netns][2]
 
-    def act(self, way, server="plain", address="127.0.0.1", number=1000, both=False, netns=False, wait_s=0.0, program=None, timeout_s=TIMEOUT_S):
+    def act(self, way, server="plain", address="127.0.0.1", number=1000, both=False, netns=False, wait_s=0.0, program=None, timeout_s=TIMEOUT_S,
+            before=()):
         """What the program says that it did; with `both`, what the server's end says too."""
         port = self.port(server, netns)
         log = self.servers.get((server, netns), (None, os.devnull, 0))[1]
-        before = len(open(log).readlines())
-        command = [program or self.program, way, address, str(port), str(number)]
+        known = len(open(log).readlines())
+        command = [*before, program or self.program, way, address, str(port), str(number)]
         truths = self.lines((["ip", "netns", "exec", self.netns] if netns else []) + command, wait_s, timeout_s)
         if not truths:
             raise RuntimeError("the program said nothing")
         if both:
             ports = {truth["local_port"] for truth in truths}
             for _ in range(100):
-                mine = [truth for truth in map(json.loads, open(log).readlines()[before:]) if truth["remote_port"] in ports]
+                mine = [truth for truth in map(json.loads, open(log).readlines()[known:]) if truth["remote_port"] in ports]
                 if len(mine) >= len(truths):
                     break
                 subprocess.run(["sleep", "0.05"], check=True)
@@ -99,6 +101,17 @@ class Stage:
 
     def copy_act(self, name):
         shutil.copy(self.program, name)
+
+    def link_local(self, device):
+        """The address of a new device of the namespace."""
+        if device not in self.devices:
+            self.inside("ip", "link", "add", device, "type", "veth", "peer", "name", f"{device}b")
+            self.inside("sysctl", "-qw", f"net.ipv6.conf.{device}.accept_dad=0")
+            self.inside("ip", "link", "set", f"{device}b", "up")
+            self.inside("ip", "link", "set", device, "up")
+            self.devices.append(device)
+        said = subprocess.run(["ip", "netns", "exec", self.netns, "ip", "-j", "-6", "addr", "show", "dev", device], capture_output=True, check=True)
+        return json.loads(said.stdout)[0]["addr_info"][0]["local"]
 
     def server_and(self, way, address):
         """A shell command: a server, and the program beside it."""

@@ -245,7 +245,12 @@ impl Life {
 /// Reports the unreported changes of a socket.
 pub(super) fn tell(life: &mut Life, cookie: u64, out: &mut Vec<SocketEvent>) {
     for (index, change) in life.changes.iter().enumerate().skip(life.told) {
-        let opens = index == 0 && matches!(change.from, TcpState::Close | TcpState::Listen);
+        // A listening socket from before the recording begins with its end.
+        let opens = index == 0
+            && matches!(
+                (change.from, change.to),
+                (TcpState::Close, _) | (TcpState::Listen, TcpState::SynRecv)
+            );
         out.push(SocketEvent {
             time_ns: change.time_ns,
             kind: if opens { Kind::Opened } else { Kind::State },

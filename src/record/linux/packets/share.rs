@@ -35,17 +35,28 @@ impl<'a> Rivals<'a> {
         Self(by_door)
     }
 
-    /// Whether a flow between these ends may as well be of another process's socket that has no turn.
-    pub(super) fn contest(&self, closed: &Row, turns: &[Turn], addr: IpAddr, remote: Endpoint) -> bool {
-        let others = self.0.get(&door_of(closed)).into_iter().flatten();
-        let fits = |row: &&Row| {
+    /// Other sockets that may have had a flow between these ends.
+    fn others(&self, closed: &Row, addr: IpAddr, remote: Endpoint) -> impl Iterator<Item = &'a Row> {
+        let fits = move |row: &&Row| {
             let is_here = row.local_addr.is_unspecified() || row.local_addr == addr;
             is_here && row.remote.is_none_or(|other| other == remote)
         };
-        let mut others = others.copied().filter(|row| row.conn_id != closed.conn_id).filter(fits);
+        let conn_id = closed.conn_id;
+        let all = self.0.get(&door_of(closed)).into_iter().flatten().copied();
+        all.filter(move |row| row.conn_id != conn_id).filter(fits)
+    }
+
+    /// Whether a flow between these ends may as well be of another process's socket that has no turn.
+    pub(super) fn contest(&self, closed: &Row, turns: &[Turn], addr: IpAddr, remote: Endpoint) -> bool {
+        let mut others = self.others(closed, addr, remote);
         let who = |row: &Row| row.owner.as_ref().map(|owner| (owner.pid, owner.exe.clone()));
         let has_turn = |row: &Row| turns.iter().any(|turn| pid_of(row) == Some(turn.pid));
         others.any(|row| who(row) != who(closed) && !has_turn(row))
+    }
+
+    /// Whether another socket may have had this remote.
+    pub(super) fn may_have(&self, closed: &Row, addr: IpAddr, remote: Endpoint) -> bool {
+        self.others(closed, addr, remote).next().is_some()
     }
 }
 

@@ -204,11 +204,13 @@ pub(super) fn close(
 ) -> Last {
     let Ended { row: closed, turn: own } = closed;
     let (local, door) = (closed.local_addr, door_of(closed));
-    let fits = |addr: IpAddr| closed.remote.is_some() || local.is_unspecified() || addr == local;
+    let fits = |addr: IpAddr| local.is_unspecified() || addr == local;
     let ended = flows.remove_where(door, |(addr, remote), flow| match (closed.remote, flow.cookie) {
-        (Some(one), _) if (addr, remote) != (local, one) => false,
         (_, Some(cookie)) => cookie == closed.conn_id,
-        (one, None) => (one.is_some() || !flow.ambiguous) && fits(addr),
+        (None, None) => !flow.ambiguous && fits(addr),
+        (Some(one), None) if (addr, remote) == (local, one) => true,
+        // It was connected to another remote before.
+        (Some(_), None) => own.is_some() && addr == local && !rivals.may_have(closed, addr, remote),
     });
     let (mut rows, mut own_traffic) = (Vec::new(), None::<Flow>);
     for (ends, mut flow) in ended {
@@ -226,7 +228,7 @@ pub(super) fn close(
             stray.successive.add(unclear.total());
             rows.extend(without_process(closed, addr, remote, &unclear));
         }
-        if closed.remote.is_some() {
+        if closed.remote == Some(remote) {
             match &mut own_traffic {
                 Some(own) => own.join(&flow),
                 None => own_traffic = Some(flow),

@@ -211,6 +211,21 @@ fn processes_that_use_a_port_in_turn_have_each_their_own_datagrams() {
 }
 
 #[test]
+fn a_socket_that_was_connected_to_another_remote_before_has_a_row_for_that_one() {
+    let mut scene = Scene::default();
+    let closed = [ended(7, Some(at(3, 53)), turn(10, 100, 150))];
+    let last = scene.exchange(101).close_all(&closed);
+    assert_eq!(last[0].counters.unwrap().bytes_sent, Some(0));
+    assert_eq!(last[0].rows[1].remote, Some(at(2, 53)));
+    assert_eq!(pids(&last[0].rows)[1], (Kind::Closed, Some(10), Some(100)));
+
+    let other = ended(8, Some(at(2, 53)), turn(10, 100, 150));
+    let last = scene.exchange(101).close_all(&[closed[0].clone(), other]);
+    assert!(last[0].rows.is_empty(), "that remote is of another socket of the port");
+    assert_eq!(last[1].counters.unwrap().bytes_sent, Some(100));
+}
+
+#[test]
 fn an_answer_that_two_living_processes_may_have_received_has_no_process() {
     let (first, second) = (turn(10, 100, 900), Turn { started_ns: 1, ..turn(11, 200, 900) });
     let last = Scene::default().exchange(101).close_all(&[ended(7, None, first), ended(8, None, second)]);

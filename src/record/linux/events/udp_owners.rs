@@ -261,11 +261,18 @@ impl UdpOwners {
     }
 }
 
-/// Whether these senders may have had these sockets in this order.
-fn is_in_turn(closings: &[&Closing], senders: &[&Sender]) -> bool {
+/// Whether the first of these senders had these sockets, in this order. If there are more senders than sockets,
+/// those first ones must have ended, and each must have sent only after the one before it.
+fn are_in_turn(closings: &[&Closing], senders: &[&Sender]) -> bool {
     let agrees =
         |(closing, sender): (&&Closing, &&Sender)| closing.tuple.1.1 == 0 || closing.tuple.1 == sender.remote;
-    senders.len() == closings.len() && closings.iter().zip(senders).all(agrees)
+    let is_after = |pair: &[&Sender]| pair[0].turn.last_ns < pair[1].turn.first_ns;
+    let have_ended = || {
+        let mut first = senders.iter().take(closings.len());
+        first.all(|sender| sender.turn.ended_ns < u64::MAX) && senders.windows(2).all(is_after)
+    };
+    let is_enough = senders.len() == closings.len() || (senders.len() > closings.len() && have_ended());
+    is_enough && closings.iter().zip(senders).all(agrees)
 }
 
 /// The sender of each closing of one port in one namespace, in order. Senders that were assigned are
@@ -287,9 +294,9 @@ fn owners_of(closings: &[&Closing], netns: u64, senders: &mut Vec<Sender>) -> Ve
         vec![here.first(); closings.len()]
     } else if is_one(&known) && !known.is_empty() && closings.len() == 1 {
         vec![Some(known[0])]
-    } else if let Some(set) = [known, all].into_iter().find(|set| is_in_turn(closings, set)) {
-        // As many senders as sockets: they used the port in turn.
-        set.into_iter().map(Some).collect()
+    } else if let Some(set) = [known, all].into_iter().find(|set| are_in_turn(closings, set)) {
+        // They used the port in turn. Later senders still have their sockets.
+        set.into_iter().take(closings.len()).map(Some).collect()
     } else {
         closings.iter().map(|closing| by_remote(closing)).collect()
     };
@@ -379,6 +386,24 @@ mod tests {
             udp.closing(cookie * 10 + 5, closing(cookie, 1, 4000, None));
         }
         assert_eq!(owners(&mut udp, SECOND_NS), [(1, Some(7)), (2, Some(8)), (3, Some(9))]);
+    }
+
+    #[test]
+    fn programs_whose_sockets_have_not_all_closed_yet_are_told_apart() {
+        let mut udp = UdpOwners::default();
+        for (pid, cookie) in [(7, 1), (8, 2), (9, 3)] {
+            let event = |time_ns, what| KernelEvent { time_ns, pid, actor: None, what };
+            take(&mut udp, &event(cookie * 10 - 1, What::Forked { parent: 1 }));
+            take(&mut udp, &sent(cookie * 10, pid, 4000, at(9, 53)));
+            if pid < 9 {
+                take(&mut udp, &event(cookie * 10 + 5, What::Exited));
+            }
+        }
+        udp.closing(15, closing(1, 1, 4000, Some(at(9, 53))));
+        udp.closing(25, closing(2, 1, 4000, Some(at(9, 53))));
+        assert_eq!(owners(&mut udp, SECOND_NS), [(1, Some(7)), (2, Some(8))]);
+        udp.closing(SECOND_NS, closing(3, 1, 4000, Some(at(9, 53))));
+        assert_eq!(owners(&mut udp, 2 * SECOND_NS), [(3, Some(9))]);
     }
 
     #[test]

@@ -100,7 +100,7 @@ impl Code {
     }
 
     /// Turns 16 bits in network order into a number.
-    pub(super) fn to_host_order(self, register: Reg) -> Self {
+    pub(super) fn swap_to_host(self, register: Reg) -> Self {
         self.push(0xdc, register, Reg(0), 0, 16)
     }
 

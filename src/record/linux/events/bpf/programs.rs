@@ -194,7 +194,7 @@ pub(super) fn destroy_program(layout: &Layout, maps: Maps) -> Code {
 
 /// Writes the counters of the socket whose address is the result.
 fn counters(code: Code, layout: &Layout) -> Code {
-    let code = code.load(Width::Half, A, RESULT, layout.sport).to_host_order(A);
+    let code = code.load(Width::Half, A, RESULT, layout.sport).swap_to_host(A);
     let code = code.store(Width::Half, RECORD, at(place::SOURCE_PORT), A);
     layout.counters.iter().fold(code, |code, (offset, width, place)| {
         code.load(*width, A, RESULT, *offset).store(*width, RECORD, at(*place), A)

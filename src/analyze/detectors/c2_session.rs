@@ -1,13 +1,15 @@
 //! `c2-session`: a session that stays with one address outside, and has the marks of remote control.
 
+mod crowds;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use self::crowds::Crowds;
 use crate::Result;
 use crate::analyze::appraisal::{Appraisal, Factor, destination};
 use crate::analyze::peers::{Peer, Side};
@@ -74,10 +76,6 @@ const ONE_WAY: f64 = 0.99;
 
 /// Bytes received from a web server, with hardly a request, that are a download: of a video, an image, a program.
 const DOWNLOAD_BYTES: f64 = 300_000.0;
-
-/// Sources with similar sessions, and share of all sources, from which on such a session is common in a network.
-const COMMON_FROM: usize = 10;
-const COMMON_SHARE: f64 = 1.0 / 3.0;
 
 /// The control port of FTP, of which the data goes to any port of the same server.
 const FTP: u16 = 21;
@@ -231,71 +229,6 @@ fn longest_s(members: Members<'_, '_>, config: &Thresholds) -> f64 {
         longest = session.map_or(longest, |(first, last)| longest.max(last.saturating_sub(first)));
     }
     longest as f64 / 1e6
-}
-
-/// What programs that have many peers or relays have with each: a session on an unusual port, or one on a web port by
-/// address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Likeness {
-    UnusualPort,
-    Nameless,
-}
-
-impl Likeness {
-    fn of(peer: &Peer<'_>, members: Members<'_, '_>) -> Option<Self> {
-        if !is_usual_port(peer.protocol, peer.port) {
-            return Some(Self::UnusualPort);
-        }
-        members.iter().all(|socket| socket.remote_name.is_none()).then_some(Self::Nameless)
-    }
-}
-
-/// Sessions that are alike.
-#[derive(Default)]
-struct Crowds<'a> {
-    /// Number of destinations, by source.
-    of_source: BTreeMap<(Source<'a>, Likeness), usize>,
-    /// Sources and destinations in the whole capture.
-    everywhere: BTreeMap<Likeness, (BTreeSet<Source<'a>>, BTreeSet<&'a str>)>,
-}
-
-impl<'a> Crowds<'a> {
-    fn add(&mut self, peer: &Peer<'a>, members: Members<'_, 'a>) {
-        let Some(likeness) = Likeness::of(peer, members) else { return };
-        *self.of_source.entry((peer.source, likeness)).or_default() += 1;
-        let (sources, destinations) = self.everywhere.entry(likeness).or_default();
-        sources.insert(peer.source);
-        destinations.insert(peer.remote_addr);
-    }
-
-    fn like_others(
-        &self,
-        peer: &Peer<'a>,
-        members: Members<'_, 'a>,
-        scene: &Scene<'a>,
-        config: &Thresholds,
-    ) -> Option<Factor> {
-        let likeness = Likeness::of(peer, members)?;
-        let crowd = self.of_source.get(&(peer.source, likeness)).copied().unwrap_or_default();
-        if crowd >= config.peer_to_peer_from as usize {
-            let says = format!("it is one of {crowd} similar sessions of the same source");
-            return Some(Factor::new("session-one-of-many", -1.5, says));
-        }
-        let (sources, destinations) = self.everywhere.get(&likeness)?;
-        let all = scene.surroundings.sources();
-        // Bots of one network share a few servers.
-        let is_common = sources.len() >= COMMON_FROM
-            && sources.len() as f64 >= COMMON_SHARE * all as f64
-            && 2 * destinations.len() >= sources.len();
-        is_common.then(|| {
-            let says = format!(
-                "{} of {all} sources in this capture have such sessions, with {} destinations",
-                sources.len(),
-                destinations.len()
-            );
-            Factor::new("session-common", -1.5, says)
-        })
-    }
 }
 
 /// Small packets both ways, as when one end sends commands and the other answers, or without a pause, as in a game.

@@ -6,6 +6,8 @@ mod pairs;
 mod tests;
 mod unfinished;
 
+use std::collections::BTreeSet;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -96,7 +98,7 @@ impl Detector for Flood {
             each request, a CDN or proxy in front of many visitors, one-way streams.",
         evidence: "The busiest window and `min_connections`, the requests open at the same time and \
             `min_unfinished`, or the datagrams and `min_datagrams`, their \
-            rate and the share answered; the duration; and the connections.",
+            rate and the share answered; the duration; the number of other hosts; and the connections.",
         source: "Connections of a client: RFC 9112, section 9.4, and the limits of browsers. Slow requests: E. Cambiaso \
             et al., Slow DoS Attacks, International Journal of Trust Management 2013. Amplification: C. Rossow, \
             Amplification Hell, NDSS 2014; CISA alert TA14-017A. ATT&CK T1498, T1499, T1595.002.",
@@ -141,10 +143,13 @@ fn finding(storm: &Storm<'_>, scene: &Scene<'_>, config: &Thresholds) -> Finding
         What::Connections | What::Unfinished => "connections",
         What::Datagrams | What::Reflected | What::Amplified => "datagrams",
     };
+    let remotes: BTreeSet<&str> =
+        members.iter().filter_map(|socket| socket.remote()).map(|(addr, _)| addr).collect();
     let measurements = vec![
         Measurement::new("most", storm.most as f64, unit).against(storm.least(config)),
         Measurement::new("time span", storm.span_s, "s"),
         Measurement::new("share answered with data", storm.answered_share, ""),
+        Measurement::new("hosts", remotes.len() as f64, "hosts"),
     ];
     Finding::new(&Flood::ABOUT, judgement, members.evidence(measurements))
 }

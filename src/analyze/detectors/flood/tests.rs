@@ -1,6 +1,6 @@
 use super::*;
 use crate::model::finding::Severity;
-use crate::model::testing::{Capture, Conn, the_only};
+use crate::model::testing::{Capture, Conn, measured, the_only};
 
 fn many(number: u16, gap_s: f64, conn: impl Fn() -> Conn) -> Capture {
     let mut capture = Capture::new(900);
@@ -96,6 +96,7 @@ fn datagrams_of_many_that_nobody_asked_for_are_reflected() {
     let finding = the_only(inbound_datagrams(60, 600, 10, 123).run::<Flood>().findings);
     assert_eq!(finding.judgement.severity, Severity::Medium);
     assert_eq!(finding.judgement.title, "60 addresses send 6,000 datagrams to 192.168.1.10");
+    assert!((measured(&finding, "hosts") - 60.0).abs() < 0.5);
     assert_eq!(finding.judgement.attack, ["T1498.002"]);
     let of_bots = the_only(inbound_datagrams(60, 600, 10, 40_000).run::<Flood>().findings);
     assert_eq!(of_bots.judgement.attack, ["T1498.001"]);

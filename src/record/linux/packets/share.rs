@@ -22,17 +22,17 @@ pub(super) struct Rivals<'a>(HashMap<BoundPort, Vec<&'a Row>>);
 
 impl<'a> Rivals<'a> {
     pub(super) fn new(closed: &'a [Ended], snapshot: &'a [Row]) -> Self {
-        let mut by_door: HashMap<BoundPort, Vec<&Row>> = HashMap::new();
+        let mut by_port: HashMap<BoundPort, Vec<&Row>> = HashMap::new();
         for Ended { row, .. } in closed {
-            by_door.entry(door_of(row)).or_default().push(row);
+            by_port.entry(bound_port(row)).or_default().push(row);
         }
-        let has_any = !by_door.is_empty();
+        let has_any = !by_port.is_empty();
         for row in snapshot.iter().filter(|row| has_any && row.protocol == Protocol::Udp) {
-            if let Some(rows) = by_door.get_mut(&door_of(row)) {
+            if let Some(rows) = by_port.get_mut(&bound_port(row)) {
                 rows.push(row);
             }
         }
-        Self(by_door)
+        Self(by_port)
     }
 
     /// Other sockets that may have had a flow between these ends.
@@ -42,7 +42,7 @@ impl<'a> Rivals<'a> {
             is_here && row.remote.is_none_or(|other| other == remote)
         };
         let conn_id = closed.conn_id;
-        let all = self.0.get(&door_of(closed)).into_iter().flatten().copied();
+        let all = self.0.get(&bound_port(closed)).into_iter().flatten().copied();
         all.filter(move |row| row.conn_id != conn_id).filter(fits)
     }
 
@@ -61,7 +61,7 @@ impl<'a> Rivals<'a> {
 }
 
 /// The port of a socket.
-pub(super) fn door_of(row: &Row) -> BoundPort {
+pub(super) fn bound_port(row: &Row) -> BoundPort {
     (row.netns.unwrap_or(0), row.local_port)
 }
 

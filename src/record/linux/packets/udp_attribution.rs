@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::super::turns::Turn;
 use super::flows::{BoundPort, Endpoint, Flow, Flows, Tally};
-use super::share::{Ended, Rivals, Share, View, door_of, pid_of};
+use super::share::{Ended, Rivals, Share, View, bound_port, pid_of};
 use crate::capture::{Counters, Kind, Protocol, Row, stable_id};
 
 /// How long a flow waits, in ns and in ticks: the row of a socket's end may wait for a hash, and comes two
@@ -203,7 +203,7 @@ pub(super) fn close(
     rivals: &Rivals<'_>,
 ) -> Last {
     let Ended { row: closed, turn: own } = closed;
-    let (local, door) = (closed.local_addr, door_of(closed));
+    let (local, door) = (closed.local_addr, bound_port(closed));
     let fits = |addr: IpAddr| local.is_unspecified() || addr == local;
     let ended = flows.remove_where(door, |(addr, remote), flow| match (closed.remote, flow.cookie) {
         (_, Some(cookie)) => cookie == closed.conn_id,

@@ -200,7 +200,7 @@ pub(super) type Ends = (IpAddr, Endpoint);
 /// The flows of all namespaces.
 #[derive(Debug, Default)]
 pub(super) struct Flows {
-    pub(super) doors: HashMap<BoundPort, HashMap<Ends, Flow>>,
+    pub(super) ports: HashMap<BoundPort, HashMap<Ends, Flow>>,
     /// Flows of sockets that have closed, whose port another one uses by now.
     past: HashMap<BoundPort, Vec<(Ends, Flow)>>,
     count: usize,
@@ -237,9 +237,9 @@ impl Flows {
     }
 
     fn count(&mut self, datagram: &Datagram, local: Endpoint, remote: Endpoint, traffic: Traffic) {
-        let door = self.doors.entry((datagram.netns, local.1)).or_default();
+        let flows = self.ports.entry((datagram.netns, local.1)).or_default();
         let key = (local.0, remote);
-        if !door.contains_key(&key) {
+        if !flows.contains_key(&key) {
             if self.count >= MOST_FLOWS {
                 self.crowded_out.add(traffic.sent);
                 self.crowded_out.add(traffic.received);
@@ -248,7 +248,7 @@ impl Flows {
             self.count += 1;
         }
         let Datagram { time_ns, interface, .. } = *datagram;
-        let flow = door.entry(key).or_insert_with(|| Flow::new(time_ns, interface));
+        let flow = flows.entry(key).or_insert_with(|| Flow::new(time_ns, interface));
         if flow.interface != interface {
             if time_ns - flow.last_ns < SILENCE_NS {
                 return;
@@ -260,27 +260,27 @@ impl Flows {
     }
 
     /// Puts back a flow, or a part of it, whose socket is still to be found.
-    pub(super) fn put_back(&mut self, door: BoundPort, ends: Ends, flow: Flow) {
+    pub(super) fn put_back(&mut self, port: BoundPort, ends: Ends, flow: Flow) {
         self.count += 1;
-        match self.doors.entry(door).or_default().entry(ends) {
+        match self.ports.entry(port).or_default().entry(ends) {
             Entry::Vacant(place) => drop(place.insert(flow)),
             Entry::Occupied(_) => {
-                self.past.entry(door).or_default().push((ends, Flow { is_past: true, ..flow }));
+                self.past.entry(port).or_default().push((ends, Flow { is_past: true, ..flow }));
             }
         }
     }
 
-    /// Takes out the flows of a door of which `is_wanted` says so, in the order of their remotes.
+    /// Takes out the flows of a port of which `is_wanted` says so, in the order of their remotes.
     pub(super) fn remove_where(
         &mut self,
-        door: BoundPort,
+        port: BoundPort,
         mut is_wanted: impl FnMut(Ends, &Flow) -> bool,
     ) -> Vec<(Ends, Flow)> {
         let mut taken = Vec::new();
-        if let Some(past) = self.past.get_mut(&door) {
+        if let Some(past) = self.past.get_mut(&port) {
             taken.extend(past.extract_if(.., |(ends, flow)| is_wanted(*ends, flow)));
         }
-        if let Some(flows) = self.doors.get_mut(&door) {
+        if let Some(flows) = self.ports.get_mut(&port) {
             taken.extend(flows.extract_if(|ends, flow| is_wanted(*ends, flow)));
         }
         self.count -= taken.len();
@@ -290,15 +290,15 @@ impl Flows {
 
     /// Every port with a flow, in order.
     pub(super) fn ports(&self) -> Vec<BoundPort> {
-        let mut ports: Vec<BoundPort> = self.doors.keys().chain(self.past.keys()).copied().collect();
+        let mut ports: Vec<BoundPort> = self.ports.keys().chain(self.past.keys()).copied().collect();
         ports.sort_unstable();
         ports.dedup();
         ports
     }
 
-    /// Forgets doors without flows.
+    /// Forgets ports without flows.
     pub(super) fn tidy(&mut self) {
-        self.doors.retain(|_, flows| !flows.is_empty());
+        self.ports.retain(|_, flows| !flows.is_empty());
         self.past.retain(|_, flows| !flows.is_empty());
     }
 }
@@ -316,7 +316,7 @@ pub(super) mod tests {
     }
 
     fn counters(flows: &Flows, local: Endpoint, remote: Endpoint) -> Option<(u64, u64, u64, u64)> {
-        let counters = flows.doors.get(&(1, local.1))?.get(&(local.0, remote))?.counters();
+        let counters = flows.ports.get(&(1, local.1))?.get(&(local.0, remote))?.counters();
         Some((
             counters.bytes_sent?,
             counters.packets_sent?,
@@ -371,7 +371,7 @@ pub(super) mod tests {
         for time_ns in [10, 20, 30] {
             flows.add(&Datagram { time_ns, ..datagram(here, there, Way::Out) });
         }
-        let flow = flows.doors.get_mut(&(1, 4000)).unwrap().values_mut().next().unwrap();
+        let flow = flows.ports.get_mut(&(1, 4000)).unwrap().values_mut().next().unwrap();
         let part = flow.split_off(|piece| piece.first_ns >= 20).unwrap();
         assert_eq!((part.first_ns, part.last_ns, part.total().packets), (20, 30, 2));
         assert_eq!((flow.first_ns, flow.last_ns, flow.total().packets), (10, 10, 1));
@@ -390,7 +390,7 @@ pub(super) mod tests {
         for time_ns in 0..10_000 {
             flows.add(&Datagram { time_ns, ..datagram(here, there, Way::Out) });
         }
-        let flow = flows.doors.get_mut(&(1, 4000)).unwrap().values_mut().next().unwrap();
+        let flow = flows.ports.get_mut(&(1, 4000)).unwrap().values_mut().next().unwrap();
         assert!(flow.recent.len() <= MOST_PIECES);
         let whole = flow.split_off(|_| true).unwrap();
         assert_eq!((whole.total().packets, whole.first_ns, whole.last_ns), (10_000, 0, 9_999));
@@ -404,7 +404,7 @@ pub(super) mod tests {
             let time_ns = number * 10 + number / 100 * 5_000;
             flows.add(&Datagram { time_ns, ..datagram(here, there, Way::Out) });
         }
-        let flow = flows.doors.get_mut(&(1, 4000)).unwrap().values_mut().next().unwrap();
+        let flow = flows.ports.get_mut(&(1, 4000)).unwrap().values_mut().next().unwrap();
         let begins_ns = 300 * 10 + 3 * 5_000;
         let part = flow.split_off(|piece| piece.first_ns >= begins_ns).unwrap();
         assert_eq!((part.first_ns, part.total().packets), (begins_ns, 700));

@@ -92,24 +92,24 @@ pub(super) fn settle(
         }
     }
     let mut made = Vec::new();
-    for door in flows.ports() {
-        for ((local, remote), flow) in flows.remove_where(door, |_, flow| is_over(flow, now_ns, interval_ns))
+    for port in flows.ports() {
+        for ((local, remote), flow) in flows.remove_where(port, |_, flow| is_over(flow, now_ns, interval_ns))
         {
-            made.extend(last_rows(rows, &sockets, door, (local, remote), &flow, stray));
+            made.extend(last_rows(rows, &sockets, port, (local, remote), &flow, stray));
         }
-        let Some(open) = flows.doors.get_mut(&door) else { continue };
+        let Some(open) = flows.ports.get_mut(&port) else { continue };
         let mut open: Vec<_> = open.iter_mut().collect();
         open.sort_unstable_by_key(|(ends, _)| **ends);
         let mut of_earlier = Vec::new();
         for (ends, flow) in open {
             let (local, remote) = *ends;
-            let Some(candidate) = sockets.find(door.0, (local, door.1), remote) else { continue };
+            let Some(candidate) = sockets.find(port.0, (local, port.1), remote) else { continue };
             flow.ambiguous = candidate.is_none();
             let Some(index) = candidate else { continue };
             let row = &rows[index];
             if flow.cookie != Some(row.conn_id) {
                 of_earlier
-                    .extend(split_earlier(flow, row, rows, &turns(door)).map(|earlier| (*ends, earlier)));
+                    .extend(split_earlier(flow, row, rows, &turns(port)).map(|earlier| (*ends, earlier)));
             }
             if flow.total().packets == 0 {
                 continue;
@@ -125,7 +125,7 @@ pub(super) fn settle(
             made.push(of_remote(row, local, remote, flow, Kind::Snapshot));
         }
         for (ends, flow) in of_earlier {
-            flows.put_back(door, ends, flow);
+            flows.put_back(port, ends, flow);
         }
     }
     flows.tidy();
@@ -152,7 +152,7 @@ fn split_earlier(flow: &mut Flow, row: &Row, rows: &[Row], turns: &[Turn]) -> Op
 fn last_rows(
     rows: &[Row],
     sockets: &Sockets,
-    door: BoundPort,
+    port: BoundPort,
     (local, remote): (IpAddr, Endpoint),
     flow: &Flow,
     stray: &mut Unattributed,
@@ -167,7 +167,7 @@ fn last_rows(
         return Vec::new();
     };
     let is_its = |row: &&Row| row.conn_id == cookie;
-    let found = sockets.find(door.0, (local, door.1), remote).flatten().map(|index| &rows[index]);
+    let found = sockets.find(port.0, (local, port.1), remote).flatten().map(|index| &rows[index]);
     let socket = found.filter(is_its).or_else(|| rows.iter().find(is_its)).filter(|_| flow.told);
     socket.map(|socket| of_remote(socket, local, remote, flow, Kind::Closed)).into_iter().collect()
 }
@@ -203,9 +203,9 @@ pub(super) fn close(
     rivals: &Rivals<'_>,
 ) -> Last {
     let Ended { row: closed, turn: own } = closed;
-    let (local, door) = (closed.local_addr, bound_port(closed));
+    let (local, port) = (closed.local_addr, bound_port(closed));
     let fits = |addr: IpAddr| local.is_unspecified() || addr == local;
-    let ended = flows.remove_where(door, |(addr, remote), flow| match (closed.remote, flow.cookie) {
+    let ended = flows.remove_where(port, |(addr, remote), flow| match (closed.remote, flow.cookie) {
         (_, Some(cookie)) => cookie == closed.conn_id,
         (None, None) => !flow.ambiguous && fits(addr),
         (Some(one), None) if (addr, remote) == (local, one) => true,
@@ -222,7 +222,7 @@ pub(super) fn close(
         let view = View { turns: &turns, own: *own, has_unknown };
         if let Some(mut others) = flow.split_off(|piece| view.share(piece) == Share::Other) {
             others.left_by = Some(Box::new(closed.clone()));
-            flows.put_back(door, ends, others);
+            flows.put_back(port, ends, others);
         }
         if let Some(unclear) = flow.split_off(|piece| view.share(piece) == Share::Unclear) {
             stray.successive.add(unclear.total());
@@ -256,8 +256,8 @@ fn without_process(closed: &Row, addr: IpAddr, remote: Endpoint, flow: &Flow) ->
 /// Everything that is still nobody's at the end, as far as a row can be made of it.
 pub(super) fn give_up(flows: &mut Flows, stray: &mut Unattributed) -> Vec<Row> {
     let mut rows = Vec::new();
-    for door in flows.ports() {
-        for ((addr, remote), flow) in flows.remove_where(door, |_, flow| flow.cookie.is_none()) {
+    for port in flows.ports() {
+        for ((addr, remote), flow) in flows.remove_where(port, |_, flow| flow.cookie.is_none()) {
             if let Some(left_by) = &flow.left_by {
                 stray.successive.add(flow.total());
                 rows.extend(without_process(left_by, addr, remote, &flow));

@@ -292,7 +292,7 @@ fn what_belongs_to_no_socket_is_counted_after_a_while() {
     assert_eq!(scene.stray, Unattributed::default());
     scene.settle(&mut [], PATIENCE_NS * 2);
     assert_eq!(scene.stray.without_socket, Tally { packets: 1, bytes: 100 });
-    assert!(scene.flows.doors.is_empty());
+    assert!(scene.flows.ports.is_empty());
     scene.send(at(2, 53));
     assert!(give_up(&mut scene.flows, &mut scene.stray).is_empty());
     assert_eq!(scene.stray.without_socket.packets, 2);
@@ -306,6 +306,6 @@ fn a_socket_of_both_families_gets_what_no_other_would() {
     assert_eq!(made.len(), 2);
     let mut scene = Scene::default();
     let made = scene.send(at(2, 53)).settle(&mut [both, wildcard(8, 4000)], 10);
-    assert_eq!(scene.flows.doors[&(1, 4000)].values().next().unwrap().cookie, Some(8));
+    assert_eq!(scene.flows.ports[&(1, 4000)].values().next().unwrap().cookie, Some(8));
     assert_eq!(made.len(), 2);
 }

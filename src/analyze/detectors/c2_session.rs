@@ -292,15 +292,17 @@ fn bulk(members: Members<'_, '_>, seconds: f64) -> Option<Factor> {
 
 fn finding(peer: &Peer<'_>, members: Members<'_, '_>, appraisal: &Appraisal, config: &Thresholds) -> Finding {
     let longest = longest_s(members, config);
-    let sum = |values: Vec<Option<u64>>| values.into_iter().flatten().map(|bytes| bytes as f64).sum::<f64>();
-    let sent = sum(members.iter().map(|socket| socket.bytes_sent).collect());
-    let received = sum(members.iter().map(|socket| socket.bytes_received).collect());
+    let sum = |field: fn(&Socket<'_>) -> Option<u64>| {
+        members.iter().filter_map(|socket| field(&socket)).map(|bytes| bytes as f64).reduce(|a, b| a + b)
+    };
+    let (sent, received) = (sum(|socket| socket.bytes_sent), sum(|socket| socket.bytes_received));
+    let amount = |bytes: Option<f64>| bytes.map_or_else(|| "unknown bytes".to_owned(), words::bytes);
     let connections = words::count(members.len(), "connection", "connections");
     let mut explanation = vec![format!(
         "{connections} in one session of {}; {} sent and {} received.",
         words::duration(longest),
-        words::bytes(sent),
-        words::bytes(received)
+        amount(sent),
+        amount(received)
     )];
     explanation.extend(appraisal.sentences());
     let name = members.iter().find_map(|socket| socket.remote_name);
@@ -323,15 +325,11 @@ fn finding(peer: &Peer<'_>, members: Members<'_, '_>, appraisal: &Appraisal, con
     let mut measurements = vec![
         Measurement::new("longest session", longest, "s").against(SHORTEST * config.min_duration_s),
         Measurement::new("connections", members.len() as f64, "connections"),
-        Measurement::new("sent", sent, "bytes"),
-        Measurement::new("received", received, "bytes"),
-        Measurement::new(
-            "weight of the evidence",
-            weight(members, appraisal, config) + appraisal.total(),
-            "",
-        )
-        .against(2.0),
     ];
+    measurements.extend(sent.map(|bytes| Measurement::new("sent", bytes, "bytes")));
+    measurements.extend(received.map(|bytes| Measurement::new("received", bytes, "bytes")));
+    let weight = weight(members, appraisal, config) + appraisal.total();
+    measurements.push(Measurement::new("weight of the evidence", weight, "").against(2.0));
     measurements
         .extend(appraisal.factors().iter().map(|factor| Measurement::new(factor.id, factor.weight, "")));
     Finding::new(&C2Session::ABOUT, judgement, members.evidence(measurements))

@@ -15,7 +15,7 @@ use crate::model::detector::{About, Context, Detector, Method, Outcome, Output, 
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
 use crate::model::records::Scope;
 use crate::model::section::Section;
-use crate::model::sockets::Sockets;
+use crate::model::sockets::{Socket, Sockets};
 
 /// How many countries a text lists before it only counts.
 const LISTED: usize = 10;
@@ -120,6 +120,13 @@ fn finding(sockets: &Sockets<'_>, lone: &Lone<'_>, whole: &Whole, config: &Thres
     let sends = lone.sent >= config.sent_bytes && lone.sent > lone.received;
     let names: Vec<&str> = lone.countries.iter().map(|code| country_name(code).unwrap_or(code)).collect();
     let countries = words::first_of(&names, LISTED);
+    let is_counted =
+        members.iter().any(|socket: Socket<'_>| socket.bytes_sent.or(socket.bytes_received).is_some());
+    let volume = if is_counted {
+        format!("{} sent, {} received.", words::bytes(lone.sent as f64), words::bytes(lone.received as f64))
+    } else {
+        "Their bytes are unknown.".to_owned()
+    };
     let judgement = Judgement {
         severity: if sends { Severity::Low } else { Severity::Info },
         confidence: Confidence::new(0.4),
@@ -130,26 +137,27 @@ fn finding(sockets: &Sockets<'_>, lone: &Lone<'_>, whole: &Whole, config: &Thres
             _ => format!("Only {} contacted {} countries", lone.source, lone.countries.len()),
         },
         explanation: format!(
-            "{} of the {} connections to public addresses go to {countries}, all by {}. {} sent, {} \
-             received.",
+            "{} of the {} connections to public addresses go to {countries}, all by {}. {volume}",
             members.len(),
             whole.connections,
             lone.source,
-            words::bytes(lone.sent as f64),
-            words::bytes(lone.received as f64),
         ),
         false_positives: String::new(),
         attack: Vec::new(),
         entities: members.entities(),
     };
-    let bytes_share = (lone.sent + lone.received) as f64 / whole.bytes.max(1) as f64;
-    let measurements = vec![
+    let mut measurements = vec![
         Measurement::new("largest share of connections of a country", lone.largest_share, "")
             .against(config.max_share),
-        Measurement::new("share of bytes", bytes_share, ""),
-        Measurement::new("bytes sent", lone.sent as f64, "bytes").against(config.sent_bytes as f64),
-        Measurement::new("bytes received", lone.received as f64, "bytes"),
-        Measurement::new("countries", lone.countries.len() as f64, "countries"),
     ];
+    if is_counted {
+        let bytes_share = (lone.sent + lone.received) as f64 / whole.bytes.max(1) as f64;
+        measurements.extend([
+            Measurement::new("share of bytes", bytes_share, ""),
+            Measurement::new("bytes sent", lone.sent as f64, "bytes").against(config.sent_bytes as f64),
+            Measurement::new("bytes received", lone.received as f64, "bytes"),
+        ]);
+    }
+    measurements.push(Measurement::new("countries", lone.countries.len() as f64, "countries"));
     Finding::new(&Geo::ABOUT, judgement, members.evidence(measurements))
 }

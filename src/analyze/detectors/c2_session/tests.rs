@@ -158,3 +158,13 @@ fn what_many_hosts_do_with_many_servers_is_common_and_with_one_server_a_botnet()
     };
     assert_eq!((found(12, 12), found(12, 2), found(5, 5)), (0, 12, 5));
 }
+
+#[test]
+fn bytes_that_nobody_counted_are_unknown_and_not_zero() {
+    let mut capture = Capture::new(600);
+    capture.add(Conn::to("203.0.113.5", 4444).by("upd", 7).lasting(300.0).uncounted());
+    let finding = the_only(capture.run::<C2Session>().findings);
+    let text = &finding.judgement.explanation;
+    assert!(text.contains("unknown bytes sent and unknown bytes received"), "{text}");
+    assert!(finding.evidence.measurements.iter().all(|measured| measured.name != "sent"));
+}

@@ -82,3 +82,12 @@ fn too_little_to_compare_is_said() {
     let output = capture.run::<Geo>();
     assert!(output.findings.is_empty() && output.limits[1].starts_with("Too few to compare"));
 }
+
+#[test]
+fn bytes_that_nobody_counted_are_unknown_and_not_zero() {
+    let mut capture = ordinary();
+    capture.add(to("KP").uncounted());
+    let finding = capture.run::<Geo>().findings.remove(0);
+    assert!(finding.judgement.explanation.ends_with("Their bytes are unknown."));
+    assert!(finding.evidence.measurements.iter().all(|measured| !measured.name.contains("bytes")));
+}

@@ -15,7 +15,7 @@ captures=$(realpath "$1")
 
 skip() { echo "skipped: $*"; exit 0; }
 command -v java >/dev/null || skip "there is no Java"
-if [ ! -x "$venv/bin/spark-submit" ]; then
+if ! "$venv/bin/python" -c 'import pandas, pyarrow, pyspark' 2>/dev/null; then
   { python3 -m venv "$venv" && "$venv/bin/pip" install --quiet 'pyspark[sql]>=4,<5' setuptools; } || skip "pyspark cannot be installed"
 fi
 

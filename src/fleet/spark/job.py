@@ -104,13 +104,12 @@ def write(frame, folder):
     def write_partition(batches):
         task = TaskContext.get()
         first = next((batch for batch in batches if batch.num_rows), None)
-        # The first partition is written without rows too, so that a result without rows has a schema.
-        if first is None and task.partitionId() > 0:
+        if first is None:
             return
         name = f"part-{task.partitionId():05}-{task.taskAttemptId()}.parquet"
         files, path = place_of(f"{folder}/{name}")
         with files.open_output_stream(path) as file, pq.ParquetWriter(file, schema, compression="zstd") as writer:
-            for batch in itertools.chain([first] if first else [], batches):
+            for batch in itertools.chain([first], batches):
                 writer.write_batch(batch.cast(schema))
         yield pa.record_batch([[name]], ["name"])
 
@@ -118,6 +117,11 @@ def write(frame, folder):
     if isinstance(files, pyarrow.fs.LocalFileSystem):
         files.create_dir(path)
     names = sorted(row["name"] for row in frame.mapInArrow(write_partition, "name string").collect())
+    if not names:
+        # Without rows there may be no partition at all, and so no task.
+        names = ["part-00000.parquet"]
+        with files.open_output_stream(f"{path}/{names[0]}") as file:
+            pq.write_table(schema.empty_table(), file)
     for stray in set(names_in(folder)) - set(names):
         files.delete_file(f"{path}/{stray}")
     return names

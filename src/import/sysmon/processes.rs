@@ -1,6 +1,7 @@
 //! The processes that were seen to start, and owners that are shared.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::event::{Connection, Process, ProcessKey};
@@ -13,10 +14,10 @@ const MOST_PROCESSES: usize = 300_000;
 /// What is known of processes.
 #[derive(Debug, Default)]
 pub(super) struct Processes {
-    /// A number is used again, so that it may have several.
-    known: HashMap<ProcessKey, Vec<Owner>>,
+    /// By their start, as a number is used again.
+    known: HashMap<ProcessKey, BTreeMap<i64, Owner>>,
     /// In the order in which they came, so that the oldest give way.
-    order: VecDeque<ProcessKey>,
+    order: VecDeque<(ProcessKey, i64)>,
     count: u64,
     left_out: u64,
     shared: SharedOwners,
@@ -27,38 +28,39 @@ impl Processes {
     pub(super) fn add(&mut self, process: Process) {
         self.count += 1;
         let Process { keys, owner } = process;
+        // Of one without a start nothing is later.
+        let start_us = owner.process_start_us.unwrap_or(i64::MIN);
         for key in keys {
             if self.order.len() >= MOST_PROCESSES {
                 self.drop_oldest();
             }
-            self.known.entry(key.clone()).or_default().push(owner.clone());
-            self.order.push_back(key);
+            let replaced = self.known.entry(key.clone()).or_default().insert(start_us, owner.clone());
+            if replaced.is_none() {
+                self.order.push_back((key, start_us));
+            }
         }
     }
 
     fn drop_oldest(&mut self) {
-        let Some(oldest) = self.order.pop_front() else { return };
+        let Some((key, start_us)) = self.order.pop_front() else { return };
         self.left_out += 1;
-        if let Some(owners) = self.known.get_mut(&oldest)
-            && owners.len() > 1
-        {
-            owners.remove(0);
-        } else {
-            self.known.remove(&oldest);
+        if let Entry::Occupied(mut entry) = self.known.entry(key) {
+            entry.get_mut().remove(&start_us);
+            if entry.get().is_empty() {
+                entry.remove();
+            }
         }
     }
 
     /// The start of the process of a connection: of those with its number, the last before it.
     fn start(&self, connection: &Connection) -> Option<&Owner> {
         let key = connection.guid.as_ref()?;
-        let owners = self.known.get(key)?;
-        match key {
-            ProcessKey::Guid(_) => owners.last(),
-            ProcessKey::Pid(..) => owners
-                .iter()
-                .filter(|owner| owner.process_start_us.is_none_or(|start| start <= connection.ts_us))
-                .max_by_key(|owner| owner.process_start_us),
-        }
+        let starts = self.known.get(key)?;
+        let last = match key {
+            ProcessKey::Guid(_) => starts.last_key_value(),
+            ProcessKey::Pid(..) => starts.range(..=connection.ts_us).next_back(),
+        };
+        last.map(|(_, owner)| owner)
     }
 
     /// Who owns a connection: what its event says, and what the start of the process adds.

@@ -98,6 +98,17 @@ pub fn positive(thresholds: &[(&str, f64)]) -> Result<(), String> {
     }
 }
 
+/// Refuses thresholds that are negative, endless or no number, with the name of the first.
+///
+/// # Errors
+/// A sentence.
+pub fn not_negative(thresholds: &[(&str, f64)]) -> Result<(), String> {
+    match thresholds.iter().find(|(_, value)| !(*value >= 0.0 && value.is_finite())) {
+        Some((key, _)) => Err(format!("{key} must be 0 or more")),
+        None => Ok(()),
+    }
+}
+
 /// Refuses thresholds outside of 0 to 1, with the name of the first.
 ///
 /// # Errors

@@ -18,7 +18,7 @@ use crate::analyze::services::is_usual_port;
 use crate::analyze::{services, words};
 use crate::capture::Protocol;
 use crate::humanize;
-use crate::model::detector::{About, Context, Detector, Method, Outcome, Signal, positive};
+use crate::model::detector::{About, Context, Detector, Method, Outcome, Signal, not_negative, positive};
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
 use crate::model::members::Members;
 use crate::model::peers::PeerId;
@@ -132,9 +132,7 @@ impl Detector for C2Session {
 
     fn validate(config: &Thresholds) -> Result<(), String> {
         positive(&[("min_duration_s", config.min_duration_s)])?;
-        if !(config.max_pause_s >= 0.0 && config.max_pause_s.is_finite()) {
-            return Err("max_pause_s must be 0 or more".to_owned());
-        }
+        not_negative(&[("max_pause_s", config.max_pause_s)])?;
         if config.peer_to_peer_from < 2 {
             return Err("peer_to_peer_from must be at least 2".to_owned());
         }
@@ -262,12 +260,18 @@ fn shape(peer: &Peer<'_>, members: Members<'_, '_>, longest_s: f64, config: &Thr
     })
 }
 
+/// Bytes sent and received, as far as they were counted.
+fn volumes(members: Members<'_, '_>) -> (Option<f64>, Option<f64>) {
+    let sum = |field: fn(&Socket<'_>) -> Option<u64>| {
+        members.iter().filter_map(|socket| field(&socket)).map(|bytes| bytes as f64).reduce(|a, b| a + b)
+    };
+    (sum(|socket| socket.bytes_sent), sum(|socket| socket.bytes_received))
+}
+
 /// More than anybody types or reads, all the time.
 fn bulk(members: Members<'_, '_>, seconds: f64) -> Option<Factor> {
-    let sum = |field: fn(&Socket<'_>) -> Option<u64>| {
-        members.iter().filter_map(|socket| field(&socket)).map(|bytes| bytes as f64).sum::<f64>()
-    };
-    let (sent, received) = (sum(|socket| socket.bytes_sent), sum(|socket| socket.bytes_received));
+    let (sent, received) = volumes(members);
+    let (sent, received) = (sent.unwrap_or(0.0), received.unwrap_or(0.0));
     let rate = sent.max(received) / seconds.max(1.0);
     let is_one_way = sent.max(received) >= ONE_WAY * (sent + received);
     if rate < BULK_BYTES_PER_S {
@@ -292,10 +296,7 @@ fn bulk(members: Members<'_, '_>, seconds: f64) -> Option<Factor> {
 
 fn finding(peer: &Peer<'_>, members: Members<'_, '_>, appraisal: &Appraisal, config: &Thresholds) -> Finding {
     let longest = longest_s(members, config);
-    let sum = |field: fn(&Socket<'_>) -> Option<u64>| {
-        members.iter().filter_map(|socket| field(&socket)).map(|bytes| bytes as f64).reduce(|a, b| a + b)
-    };
-    let (sent, received) = (sum(|socket| socket.bytes_sent), sum(|socket| socket.bytes_received));
+    let (sent, received) = volumes(members);
     let amount = |bytes: Option<f64>| bytes.map_or_else(|| "unknown bytes".to_owned(), words::bytes);
     let connections = words::count(members.len(), "connection", "connections");
     let mut explanation = vec![format!(

@@ -15,7 +15,7 @@ use self::points::Points;
 use crate::Result;
 use crate::analyze::words;
 use crate::model::detector::{
-    About, Context, Detector, DetectorTable, Method, Outcome, Output, Signal, shares,
+    About, Context, Detector, DetectorTable, Method, Outcome, Output, Signal, not_negative, shares,
 };
 use crate::model::features::FEATURES;
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
@@ -91,9 +91,7 @@ impl Detector for Clusters {
         if config.max_points < config.min_points {
             return Err("max_points must be at least min_points".to_owned());
         }
-        if !(config.radius >= 0.0 && config.radius.is_finite()) {
-            return Err("radius must be 0 or more".to_owned());
-        }
+        not_negative(&[("radius", config.radius)])?;
         shares(&[("max_noise_share", config.max_noise_share)])
     }
 

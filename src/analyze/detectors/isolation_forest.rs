@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use self::forest::{Forest, Growth, MAX_SAMPLE};
 use crate::Result;
 use crate::model::detector::{
-    About, Context, Detector, DetectorTable, Method, Outcome, Output, Signal, shares,
+    About, Context, Detector, DetectorTable, Method, Outcome, Output, Signal, not_negative, shares,
 };
 use crate::model::features::{FEATURES, Matrix, Scale};
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
@@ -122,10 +122,7 @@ impl Detector for IsolationForest {
         if config.min_connections < 2 {
             return Err("min_connections must be at least 2".to_owned());
         }
-        if !(config.min_robust_z >= 0.0 && config.min_robust_z.is_finite()) {
-            return Err("min_robust_z must be 0 or more".to_owned());
-        }
-        Ok(())
+        not_negative(&[("min_robust_z", config.min_robust_z)])
     }
 
     fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {

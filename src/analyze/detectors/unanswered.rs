@@ -15,7 +15,7 @@ use crate::analyze::peers::{Peer, Side};
 use crate::analyze::scene::{self, ByPeer, Scene};
 use crate::analyze::words;
 use crate::capture::Protocol;
-use crate::model::detector::{About, Context, Detector, Method, Outcome, Signal};
+use crate::model::detector::{About, Context, Detector, Method, Outcome, Signal, not_negative};
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
 use crate::model::section::Section;
 use crate::model::sockets::Sockets;
@@ -104,10 +104,7 @@ impl Detector for Unanswered {
         if !(0.5..=1.0).contains(&config.min_failed_share) {
             return Err("min_failed_share must be between 0.5 and 1".to_owned());
         }
-        if !(config.min_span_s >= 0.0 && config.min_span_s.is_finite()) {
-            return Err("min_span_s must be 0 or more".to_owned());
-        }
-        Ok(())
+        not_negative(&[("min_span_s", config.min_span_s)])
     }
 
     fn detect(context: &Context<'_>, config: &Thresholds) -> Result<Outcome> {

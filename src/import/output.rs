@@ -170,6 +170,14 @@ impl<'a> Output<'a> {
         self.metadata.sources.push(SourceReport { name: name.to_owned(), status, detail: detail.into() });
     }
 
+    /// Says how many times had to be read as UTC, if any.
+    pub fn times_read_as_utc(&mut self, number: u64) {
+        if number > 0 {
+            let detail = format!("{} without a known time zone, read as UTC", super::plural(number, "time"));
+            self.source("time-zone", SourceStatus::Partial, detail);
+        }
+    }
+
     /// Takes the networks that the files mark as inside, unless some were given.
     pub fn mark_inside(&mut self, marks: &LocalNetHints) {
         if !self.metadata.inside.is_empty() {

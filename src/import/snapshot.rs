@@ -138,13 +138,7 @@ impl Snapshots {
             super::plural(u64::from(self.lists), "snapshot")
         );
         output.source("snapshots", SourceStatus::Ran, detail);
-        if self.times_without_zone > 0 {
-            let detail = format!(
-                "{} have no known time zone and are read as UTC",
-                super::plural(self.times_without_zone, "time")
-            );
-            output.source("time-zone", SourceStatus::Partial, detail);
-        }
+        output.times_read_as_utc(self.times_without_zone);
         let metadata = output.metadata();
         metadata.ticks_taken = u64::from(self.lists);
         metadata.start_us = self.times_us.iter().copied().min().unwrap_or_default();

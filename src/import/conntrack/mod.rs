@@ -137,10 +137,6 @@ impl Reader {
             );
             output.source("flows-split", SourceStatus::Partial, detail);
         }
-        if self.without_zone > 0 {
-            let times = super::plural(self.without_zone, "time");
-            let detail = format!("{times} without a known time zone, read as UTC");
-            output.source("time-zone", SourceStatus::Partial, detail);
-        }
+        output.times_read_as_utc(self.without_zone);
     }
 }

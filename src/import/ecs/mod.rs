@@ -178,10 +178,7 @@ impl Events {
             );
             output.source("owners-of-accepted-connections", SourceStatus::Partial, detail);
         }
-        if self.without_zone > 0 {
-            let detail = format!("{} timestamps have no time zone and are read as UTC", self.without_zone);
-            output.source("time-zone", SourceStatus::Partial, detail);
-        }
+        output.times_read_as_utc(self.without_zone);
         if self.hosts.len() > 1 && self.owned > 0 {
             let detail = format!("the events come from {} hosts, which are treated as one", self.hosts.len());
             output.source("hosts", SourceStatus::Partial, detail);

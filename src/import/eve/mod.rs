@@ -96,14 +96,10 @@ impl Rest {
             );
             say("partial-flows-left-out", detail);
         }
-        if self.without_zone > 0 {
-            say(
-                "time-zone",
-                format!("{} timestamps have no time zone and are read as UTC", self.without_zone),
-            );
-        }
+        output.times_read_as_utc(self.without_zone);
         if self.names_left_out > 0 {
-            say("names", format!("{} names were left out because there were too many", self.names_left_out));
+            let detail = format!("{} names were left out because there were too many", self.names_left_out);
+            output.source("names", SourceStatus::Partial, detail);
         }
     }
 }

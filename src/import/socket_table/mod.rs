@@ -221,11 +221,7 @@ impl Tables {
                 them, and the times are those of the queries";
             output.source("differences", SourceStatus::Partial, detail);
         }
-        if self.without_zone > 0 {
-            let times = super::plural(self.without_zone, "time");
-            let detail = format!("{times} without a known time zone, read as UTC");
-            output.source("time-zone", SourceStatus::Partial, detail);
-        }
+        output.times_read_as_utc(self.without_zone);
         self.say_hosts(inputs, output)?;
         snapshot::note_host(inputs, output)
     }

@@ -6,7 +6,7 @@ use super::Fault;
 use super::fields::{Fields, KIND, LOCAL_ADDR, LOCAL_PORT, PROTOCOL, REMOTE_ADDR, REMOTE_PORT, STATE};
 use crate::capture::{Protocol, TcpState, UnusedReason};
 use crate::import::snapshot::Socket;
-use crate::import::ss::end::{self, End, is_any};
+use crate::import::ss::end::{self, End};
 use crate::import::ss::state;
 
 /// What a record says of its socket.
@@ -15,8 +15,8 @@ pub(super) fn read(fields: &Fields) -> Result<Socket, Fault> {
     let (local, remote) = ends(fields, protocol)?;
     let state = (protocol == Protocol::Tcp).then(|| tcp_state(fields)).flatten();
     // What `ss` and Windows print for a listener is not a remote.
-    let remote =
-        remote.filter(|(addr, port)| state != Some(TcpState::Listen) && !(is_any(*addr) && *port == 0));
+    let remote = remote
+        .filter(|(addr, port)| state != Some(TcpState::Listen) && !(addr.is_unspecified() && *port == 0));
     Ok(Socket {
         protocol,
         protocol_number: None,

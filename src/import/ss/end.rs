@@ -1,6 +1,6 @@
 //! Addresses with ports, as the tools of all systems print them.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr};
 
 use super::services;
 use crate::capture::Protocol;
@@ -49,11 +49,6 @@ fn address(text: &str) -> Result<IpAddr, Fault> {
         "*" => Ok(IpAddr::V6(Ipv6Addr::UNSPECIFIED)),
         _ => plain.parse::<IpAddr>().map(|addr| addr.to_canonical()).map_err(|_| name_or_other(plain)),
     }
-}
-
-/// The address of everything, which says nothing of who is meant.
-pub(in crate::import) fn is_any(addr: IpAddr) -> bool {
-    addr == IpAddr::V4(Ipv4Addr::UNSPECIFIED) || addr == IpAddr::V6(Ipv6Addr::UNSPECIFIED)
 }
 
 fn name_or_other(text: &str) -> Fault {

@@ -1,7 +1,7 @@
 //! A socket as a tool prints it.
 
 use super::end;
-use super::end::{End, Fault, Fit, is_any};
+use super::end::{End, Fault, Fit};
 use crate::capture::{Counters, Owner, Protocol, TcpState, stable_id};
 
 /// A line of a table of sockets, and for `ss -i` the line of details below it.
@@ -36,7 +36,7 @@ impl Socket {
             state: None,
             local: local_end,
             // A port alone names nobody: a table has that for sockets without a peer.
-            remote: Some(remote_end).filter(|(addr, port)| *port != 0 && !is_any(*addr)),
+            remote: Some(remote_end).filter(|(addr, port)| *port != 0 && !addr.is_unspecified()),
             counters: Counters::default(),
             has_details: false,
             owner: Owner::default(),

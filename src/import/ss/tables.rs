@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use ahash::AHashSet;
 
-use super::end::{Fault, Fit, is_any};
+use super::end::{Fault, Fit};
 use super::layout::{Columns, Layout};
 use super::socket::{Parsed, Socket};
 use super::time::{self, Stamp, stamp};
@@ -404,7 +404,10 @@ impl Tables {
     }
 
     fn row(&mut self, socket: Socket, conn_id: u64, now_us: i64) -> Row {
-        if socket.remote.is_some() && !is_any(socket.local.0) && self.addresses.len() < MOST_ADDRESSES {
+        if socket.remote.is_some()
+            && !socket.local.0.is_unspecified()
+            && self.addresses.len() < MOST_ADDRESSES
+        {
             self.addresses.insert(socket.local.0);
         }
         let has_owner = socket.owner.pid.is_some() || socket.owner.process_name.is_some();

@@ -30,7 +30,6 @@ use self::processes::Processes;
 use self::sides::Sides;
 use self::waiting::Waiting;
 use super::records::{self, Record};
-use super::ss::end::is_any;
 use super::{Begin, FileReport, Importer, Input, Output, envelope};
 use crate::Result;
 use crate::capture::{
@@ -238,7 +237,7 @@ impl Events {
         let is_source_local =
             if connection.has_unsure_sides { self.sides.is_source_local(connection) } else { is_initiator };
         let (local, remote) = if is_source_local { (source, destination) } else { (destination, source) };
-        if self.addresses.len() < MOST_LISTED && !is_any(local.0) {
+        if self.addresses.len() < MOST_LISTED && !local.0.is_unspecified() {
             self.addresses.insert(local.0);
         }
         if self.hosts.len() < MOST_LISTED && !self.hosts.contains(&connection.computer) {
@@ -295,11 +294,7 @@ impl Events {
             );
             output.source("local-ends", SourceStatus::Partial, detail);
         }
-        if self.without_zone > 0 {
-            let times = super::plural(self.without_zone, "time");
-            let detail = format!("{times} without a known time zone, read as UTC");
-            output.source("time-zone", SourceStatus::Partial, detail);
-        }
+        output.times_read_as_utc(self.without_zone);
         let metadata = output.metadata();
         metadata.host_addresses = self.addresses.iter().map(ToString::to_string).collect();
         if self.hosts.len() == 1 {

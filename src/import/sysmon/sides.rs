@@ -12,7 +12,6 @@ use ahash::AHashSet;
 
 use super::event::{Bind, Connection, Course};
 use crate::capture::Protocol;
-use crate::import::ss::end::is_any;
 
 /// Hosts, and addresses and ports of each, that are kept.
 const MOST_HOSTS: usize = 10_000;
@@ -53,7 +52,7 @@ impl Sides {
     pub(super) fn learn_bind(&mut self, bind: &Bind) {
         let Some(host) = self.host(&bind.computer) else { return };
         host.add_port(bind.protocol, bind.local.1);
-        if !is_any(bind.local.0) && host.addresses.len() < MOST_ENDS {
+        if !bind.local.0.is_unspecified() && host.addresses.len() < MOST_ENDS {
             host.addresses.insert(bind.local.0);
         }
     }

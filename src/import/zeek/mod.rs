@@ -65,10 +65,7 @@ fn say(remarks: &Remarks, output: &mut Output<'_>) {
         let detail = format!("{} names were left out because there were too many", output.names().left_out());
         output.source("names", SourceStatus::Partial, detail);
     }
-    if remarks.without_zone > 0 {
-        let detail = format!("{} timestamps have no time zone and are read as UTC", remarks.without_zone);
-        output.source("time-zone", SourceStatus::Partial, detail);
-    }
+    output.times_read_as_utc(remarks.without_zone);
     if remarks.without_counts > 0 {
         let detail = format!(
             "{} lines have no header: addresses, ports and states are recognized by their form, but \

@@ -158,10 +158,12 @@ impl Packets {
         let mut rows = Vec::new();
         let closed = std::mem::take(&mut self.closed);
         let rivals = Rivals::new(&closed, snapshot);
+        let mut turns: HashMap<BoundPort, Vec<Turn>> = HashMap::new();
         for ended in &closed {
             let mut row = ended.row.clone();
-            let turns = turns_of(&self.turns, share::bound_port(&row), &living);
-            let last = udp_attribution::close(&mut seen.flows, &mut self.stray, ended, &turns, &rivals);
+            let port = share::bound_port(&row);
+            let turns = turns.entry(port).or_insert_with(|| turns_of(&self.turns, port, &living));
+            let last = udp_attribution::close(&mut seen.flows, &mut self.stray, ended, turns, &rivals);
             if let Some(counters) = last.counters {
                 row.counters = counters;
             }

@@ -5,6 +5,7 @@
 //! was talked to is not lost in a sum; its own row then has no counters, or they would be there
 //! twice. What fits no socket, or several, is nobody's: it is counted, and said.
 
+use std::cell::LazyCell;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -101,6 +102,7 @@ pub(super) fn settle(
         let mut open: Vec<_> = open.iter_mut().collect();
         open.sort_unstable_by_key(|(ends, _)| **ends);
         let mut of_earlier = Vec::new();
+        let turns = LazyCell::new(|| turns(port));
         for (ends, flow) in open {
             let (local, remote) = *ends;
             let Some(candidate) = sockets.find(port.0, (local, port.1), remote) else { continue };
@@ -108,8 +110,7 @@ pub(super) fn settle(
             let Some(index) = candidate else { continue };
             let row = &rows[index];
             if flow.cookie != Some(row.conn_id) {
-                of_earlier
-                    .extend(split_earlier(flow, row, rows, &turns(port)).map(|earlier| (*ends, earlier)));
+                of_earlier.extend(split_earlier(flow, row, rows, &turns).map(|earlier| (*ends, earlier)));
             }
             if flow.total().packets == 0 {
                 continue;

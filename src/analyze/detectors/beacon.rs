@@ -15,15 +15,17 @@ mod tests;
 mod verdict;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use self::arrivals::Arrivals;
 use self::candidate::Candidate;
 use self::lists::Crowds;
 use self::pairs::{Known, Series};
 use self::talks::Talks;
-use self::tested::Tested;
+use self::tested::{Judged, Tested};
 use crate::Result;
 use crate::analyze::scene::Scene;
 use crate::analyze::words;
@@ -198,8 +200,10 @@ impl Detector for Beacon {
         let talks = Talks::new(&scene, context.tables);
         for window_us in &timing.windows_us {
             let candidates = in_window(&scene, &talks, *window_us, &timing, config);
-            let is_reportable = |c: &Candidate<'_>| is_reportable(c, &timing, config);
-            tested.add(candidates, context.seed, is_reportable, |c| is_regular_enough(c, config));
+            tested.add(candidates, context.seed, |c| Judged {
+                is_reportable: is_reportable(c, &timing, config),
+                is_regular_enough: is_regular_enough(c, config),
+            });
         }
         let candidates = tested.finish(context.seed, config.max_q);
         let found = found(&candidates, &timing, config);
@@ -229,18 +233,17 @@ impl Detector for Beacon {
     }
 }
 
-/// Every series of a window that can be tested.
-fn in_window<'a>(
-    scene: &Scene<'a>,
-    talks: &Talks<'a>,
+/// Every series of a window that can be tested, with its starts.
+fn in_window<'s, 'a>(
+    scene: &'s Scene<'a>,
+    talks: &'s Talks<'a>,
     window_us: (i64, i64),
-    timing: &Timing,
+    timing: &'s Timing,
     config: &Thresholds,
-) -> Vec<Candidate<'a>> {
+) -> impl Iterator<Item = (Candidate<'a>, Arrivals)> + 's {
     let min_starts = config.min_starts as usize;
-    let talks = talks.within(window_us, min_starts);
-    let series = pairs::collect(scene, window_us, min_starts).into_iter().chain(talks);
-    series.filter_map(|series| Candidate::of(&scene.sockets, series, window_us, timing.tick_us)).collect()
+    let series = pairs::collect(scene, window_us, min_starts).chain(talks.within(window_us, min_starts));
+    series.filter_map(move |series| Candidate::of(&scene.sockets, series, window_us, timing.tick_us))
 }
 
 /// Each pair once, and whether it was found in any window: joined from all windows in which it was, else as in
@@ -250,19 +253,21 @@ fn joined<'a>(
     found: &BTreeSet<usize>,
     sockets: &Sockets<'a>,
 ) -> Vec<(Candidate<'a>, bool)> {
-    let mut tested: BTreeMap<_, (Candidate<'a>, bool)> = BTreeMap::new();
-    for (at, candidate) in candidates.into_iter().enumerate() {
-        let (key, is_found) = (candidate.key(), found.contains(&at));
-        let entry = match tested.remove(&key) {
-            Some((other, true)) if is_found => (other.joined(candidate, sockets), true),
-            Some((other, was_found)) if was_found || !is_found && other.p_value <= candidate.p_value => {
-                (other, was_found)
-            }
-            _ => (candidate, is_found),
-        };
-        tested.insert(key, entry);
-    }
-    tested.into_values().collect()
+    let mut tested: Vec<(Candidate<'a>, bool)> =
+        candidates.into_iter().enumerate().map(|(at, candidate)| (candidate, found.contains(&at))).collect();
+    // Those of one pair stay in the order of the windows.
+    tested.sort_by_key(|(candidate, _)| candidate.key());
+    tested.dedup_by(|(later, is_found), (kept, was_found)| {
+        let is_same = later.key() == kept.key();
+        if is_same && *was_found && *is_found {
+            kept.join(later, sockets);
+        } else if is_same && !*was_found && (*is_found || later.p_value < kept.p_value) {
+            mem::swap(later, kept);
+            *was_found = *is_found;
+        }
+        is_same
+    });
+    tested
 }
 
 /// Longest recording that is tested as a whole only, and width of the windows of a longer one, in µs.
@@ -356,7 +361,7 @@ fn is_reportable(candidate: &Candidate<'_>, timing: &Timing, config: &Thresholds
 }
 
 fn is_regular_enough(candidate: &Candidate<'_>, config: &Thresholds) -> bool {
-    candidate.arrivals.spread() <= config.max_spread(&candidate.series)
+    candidate.spread <= config.max_spread(&candidate.series)
 }
 
 /// The candidates that meet every threshold, each destination in its clearest light: a
@@ -425,7 +430,7 @@ fn pairs_table(ranked: &[(&Candidate<'_>, bool)]) -> Result<DataFrame> {
         "p_value" => column(ranked, |c| c.p_value),
         "q_value" => column(ranked, |c| c.q_value),
         "period_s" => column(ranked, |c| c.period_s),
-        "spread" => column(ranked, |c| c.arrivals.spread()),
+        "spread" => column(ranked, |c| c.spread),
         "protocol" => column(ranked, |c| c.series.pair.protocol.as_str()),
         "sources" => column(ranked, |c| sources(&c.series)),
         "found" => ranked.iter().map(|(_, is_found)| *is_found).collect::<Vec<_>>(),

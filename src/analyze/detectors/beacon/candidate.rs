@@ -1,6 +1,7 @@
 //! One pair, measured: its score, its rhythm, and how surprising that is.
 
 use std::collections::BTreeMap;
+use std::mem;
 
 use super::arrivals::{self, Arrivals};
 use super::lists;
@@ -18,7 +19,8 @@ pub(super) struct Candidate<'a> {
     /// Of a list, each address and whether it ever answered.
     pub(super) addresses: BTreeMap<&'a str, bool>,
     pub(super) score: Score,
-    pub(super) arrivals: Arrivals,
+    /// See [`Arrivals::spread`].
+    pub(super) spread: f64,
     /// Median time between connections, in seconds.
     pub(super) period_s: f64,
     /// Median distance of a gap of about one period from the period, in seconds.
@@ -32,13 +34,13 @@ pub(super) struct Candidate<'a> {
 }
 
 impl<'a> Candidate<'a> {
-    /// Measures a pair; none if it has too few distinct starts.
+    /// Measures a pair, and says when it started; none if it has too few distinct starts.
     pub(super) fn of(
         sockets: &Sockets<'a>,
         series: Series<'a>,
         window_us: (i64, i64),
         tick_us: i64,
-    ) -> Option<Self> {
+    ) -> Option<(Self, Arrivals)> {
         let arrivals = match series.known {
             Known::ByEvents => Arrivals::exactly(&series.starts_us)?,
             Known::ByTicks => Arrivals::by_ticks(&series.starts_us, window_us.0, tick_us)?,
@@ -50,7 +52,7 @@ impl<'a> Candidate<'a> {
         let period_s = stats::median(&gaps_s)?;
         let lasting = stats::sorted(series.rows.iter().map(|row| sockets.get(*row).duration_s));
         let is_back_to_back = series.known != Known::Inside && stats::median(&lasting)? >= 0.8 * period_s;
-        Some(Self {
+        let candidate = Self {
             name: common_name(sockets, &series.rows),
             addresses: if series.pair.is_list {
                 lists::addresses(&series.rows, sockets)
@@ -61,38 +63,40 @@ impl<'a> Candidate<'a> {
             missed: missed(&gaps_s, period_s),
             series,
             score,
-            arrivals,
+            spread: arrivals.spread(),
             period_s,
             is_back_to_back,
             p_value: 1.0,
             q_value: 1.0,
-        })
+        };
+        Some((candidate, arrivals))
     }
 
-    /// The same pair in another window as well: what is said of it is about the connections of both, and how
-    /// sure it is about the clearer one.
-    pub(super) fn joined(self, other: Self, sockets: &Sockets<'a>) -> Self {
-        let (mut best, rest) = if other.p_value < self.p_value { (other, self) } else { (self, other) };
-        best.series.rows.extend(rest.series.rows);
-        best.series.starts_us.to_mut().extend_from_slice(&rest.series.starts_us);
-        best.series.rows.sort_unstable();
-        best.series.rows.dedup();
-        best.series.starts_us = if best.series.known == Known::Inside {
-            let mut starts_us = best.series.starts_us.into_owned();
+    /// Takes in the same pair as it is in another window: what is said of it is about the connections of both, and how
+    /// sure it is about the clearer one. The less clear one is left in `other`.
+    pub(super) fn join(&mut self, other: &mut Self, sockets: &Sockets<'a>) {
+        if other.p_value < self.p_value {
+            mem::swap(self, other);
+        }
+        let series = &mut self.series;
+        series.rows.extend_from_slice(&other.series.rows);
+        series.rows.sort_unstable();
+        series.rows.dedup();
+        if series.known == Known::Inside {
+            let starts_us = series.starts_us.to_mut();
+            starts_us.extend_from_slice(&other.series.starts_us);
             starts_us.sort_unstable();
             starts_us.dedup();
-            starts_us.into()
         } else {
-            best.series.rows.iter().map(|row| sockets.first_seen_us(*row)).collect()
-        };
-        best.addresses.extend(rest.addresses);
-        let gaps_s = gaps_s(&best.series.starts_us, arrivals::MOMENT_US);
-        if let Some(period_s) = stats::median(&gaps_s) {
-            best.period_s = period_s;
-            best.jitter_s = jitter_s(&gaps_s, period_s);
-            best.missed = missed(&gaps_s, period_s);
+            series.starts_us = series.rows.iter().map(|row| sockets.first_seen_us(*row)).collect();
         }
-        best
+        let gaps_s = gaps_s(&series.starts_us, arrivals::MOMENT_US);
+        self.addresses.append(&mut other.addresses);
+        if let Some(period_s) = stats::median(&gaps_s) {
+            self.period_s = period_s;
+            self.jitter_s = jitter_s(&gaps_s, period_s);
+            self.missed = missed(&gaps_s, period_s);
+        }
     }
 
     /// What makes two candidates the same pair in two windows.

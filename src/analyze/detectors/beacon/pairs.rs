@@ -242,7 +242,11 @@ impl<'a> Series<'a> {
 /// a proxy it shares one. The connections of one source are tested once more by how much they sent, and by
 /// check-in, where several attempts make one. And all that a source contacts outside by address are tested together: an
 /// implant with a list of servers has one timer for all of them.
-pub(super) fn collect<'a>(scene: &Scene<'a>, window_us: (i64, i64), min_starts: usize) -> Vec<Series<'a>> {
+pub(super) fn collect<'s, 'a>(
+    scene: &'s Scene<'a>,
+    window_us: (i64, i64),
+    min_starts: usize,
+) -> impl Iterator<Item = Series<'a>> + 's {
     let sockets = &scene.sockets;
     let groups = groups(scene, window_us, min_starts);
     let sizes: AHashMap<PairId, usize> = groups
@@ -255,20 +259,19 @@ pub(super) fn collect<'a>(scene: &Scene<'a>, window_us: (i64, i64), min_starts: 
         // All sources together are another series only if there are several.
         .filter(|(pair, group)| pair.source.is_some() || group.has_several_sources)
         .filter(|(pair, group)| !pair.is_list || lists::is_one(&group.rows, sockets))
-        .filter_map(|(pair, group)| {
+        .filter_map(move |(pair, group)| {
             let addr = sockets.remote_addr_id(*group.rows.first()?);
             let by_addr = PairId { name: None, addr, ..pair };
             let is_new = pair.name.is_none() || sizes.get(&by_addr) != Some(&group.rows.len());
             is_new.then(|| Series::of(Pair::of(PairId { addr, ..pair }, sockets), group.rows, sockets))
         })
-        .filter(|series| series.is_testable(min_starts))
-        .flat_map(|series| {
+        .filter(move |series| series.is_testable(min_starts))
+        .flat_map(move |series| {
             let is_one = series.pair.source.is_some() && !series.pair.is_list;
             let parts = if is_one { series.parts(sockets, min_starts) } else { Vec::new() };
             let check_ins = if is_one { series.check_ins(sockets, min_starts) } else { None };
             std::iter::once(series).chain(parts).chain(check_ins)
         })
-        .collect()
 }
 
 /// The connections of a pair.
@@ -305,6 +308,7 @@ fn groups(scene: &Scene<'_>, window_us: (i64, i64), min_starts: usize) -> BTreeM
     }
     // Of those that share a hash, some are less frequent than it seemed.
     groups.retain(|pair, group| group.rows.len() >= pair.min_starts(min_starts));
+    groups.values_mut().for_each(|group| group.rows.shrink_to_fit());
     groups.into_iter().collect()
 }
 

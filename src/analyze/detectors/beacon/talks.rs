@@ -36,20 +36,25 @@ impl<'a> Talks<'a> {
     }
 
     /// For every pair, the connection that spoke up most often in a window; ordered by pair.
-    pub(super) fn within(&self, (first_us, last_us): (i64, i64), min_starts: usize) -> Vec<Series<'a>> {
-        let mut chosen: BTreeMap<Pair<'a>, Series<'a>> = BTreeMap::new();
+    pub(super) fn within(
+        &self,
+        (first_us, last_us): (i64, i64),
+        min_starts: usize,
+    ) -> impl Iterator<Item = Series<'a>> + use<'a> {
+        let mut chosen: BTreeMap<Pair<'a>, (usize, &'a [i64])> = BTreeMap::new();
         for (row, pair, starts_us) in &self.all {
             let begin = starts_us.partition_point(|start| *start < first_us);
             let end = starts_us.partition_point(|start| *start <= last_us).max(begin);
-            let series = Series {
-                starts_us: Cow::Borrowed(&starts_us[begin..end]),
-                rows: vec![*row],
-                ..Series::empty(*pair, Known::Inside)
-            };
-            if chosen.get(pair).is_none_or(|other| other.starts_us.len() < series.starts_us.len()) {
-                chosen.insert(*pair, series);
+            let within_us = &starts_us[begin..end];
+            if chosen.get(pair).is_none_or(|(_, other_us)| other_us.len() < within_us.len()) {
+                chosen.insert(*pair, (*row, within_us));
             }
         }
-        chosen.into_values().filter(|series| series.is_testable(min_starts)).collect()
+        let series = |(pair, (row, starts_us))| Series {
+            starts_us: Cow::Borrowed(starts_us),
+            rows: vec![row],
+            ..Series::empty(pair, Known::Inside)
+        };
+        chosen.into_iter().map(series).filter(move |series| series.is_testable(min_starts))
     }
 }

@@ -3,6 +3,9 @@
 //! A recording of weeks has several windows for each day, and most pairs occur in all of them. Most candidates miss a
 //! threshold, whatever their p-value is: they count as tests, and only the clearest of each pair is kept to be shown.
 
+use std::mem;
+
+use super::arrivals::Arrivals;
 use super::candidate::Candidate;
 use super::null_model::{self, Asked};
 use crate::model::index::Index;
@@ -16,42 +19,56 @@ pub(super) struct Tested<'a> {
     /// tests they would pay for as many false ones.
     is_reportable: Vec<bool>,
     /// Those that may be found, whose p-values are still unknown.
-    open: Vec<(usize, Candidate<'a>)>,
+    open: Vec<(usize, Candidate<'a>, Arrivals)>,
     /// Of the others, the one with the smallest p-value of each pair.
-    clearest: Vec<(usize, Candidate<'a>)>,
+    /// In boxes, as a vector that grows has room for as many again.
+    clearest: Vec<(usize, Box<Candidate<'a>>)>,
     /// Their places, by [`Candidate::key`].
     places: Index,
 }
+
+/// What is known of a candidate without its p-value.
+pub(super) struct Judged {
+    pub(super) is_reportable: bool,
+    pub(super) is_regular_enough: bool,
+}
+
+/// Candidates that are measured before they are tested: enough for all cores, and few enough to take little memory.
+const TOGETHER: usize = 1 << 12;
 
 impl<'a> Tested<'a> {
     /// Adds the candidates of a window. What is not regular enough, or of too short a period, gets its p-value at once.
     pub(super) fn add(
         &mut self,
-        candidates: Vec<Candidate<'a>>,
+        candidates: impl Iterator<Item = (Candidate<'a>, Arrivals)>,
         seed: u64,
-        is_reportable: impl Fn(&Candidate<'a>) -> bool,
-        is_regular_enough: impl Fn(&Candidate<'a>) -> bool,
+        judge: impl Fn(&Candidate<'a>) -> Judged,
     ) {
-        let first = self.p_values.len();
-        self.is_reportable.extend(candidates.iter().map(is_reportable));
-        let judged = candidates.iter().zip(&self.is_reportable[first..]);
-        let matters: Vec<bool> =
-            judged.map(|(candidate, is_reportable)| *is_reportable && is_regular_enough(candidate)).collect();
-        let missing: Vec<Asked<'_>> = (first..)
-            .zip(&candidates)
-            .zip(&matters)
-            .filter(|(_, matters)| !**matters)
-            .map(|((number, candidate), _)| Asked { arrivals: &candidate.arrivals, number })
-            .collect();
-        let mut p_values = null_model::coarse_p_values(&missing, seed).into_iter();
-        for ((number, mut candidate), matters) in (first..).zip(candidates).zip(matters) {
-            if matters {
-                self.p_values.push(1.0);
-                self.open.push((number, candidate));
+        let mut missing = Vec::new();
+        for (candidate, arrivals) in candidates {
+            let number = self.p_values.len();
+            self.p_values.push(1.0);
+            let judged = judge(&candidate);
+            self.is_reportable.push(judged.is_reportable);
+            if judged.is_reportable && judged.is_regular_enough {
+                self.open.push((number, candidate, arrivals));
                 continue;
             }
-            candidate.p_value = p_values.next().unwrap_or(1.0);
-            self.p_values.push(candidate.p_value);
+            missing.push((number, candidate, arrivals));
+            if missing.len() == TOGETHER {
+                self.add_missing(mem::take(&mut missing), seed);
+            }
+        }
+        self.add_missing(missing, seed);
+    }
+
+    /// Tests those that miss a threshold.
+    fn add_missing(&mut self, missing: Vec<(usize, Candidate<'a>, Arrivals)>, seed: u64) {
+        let asked: Vec<Asked<'_>> = missing.iter().map(asked).collect();
+        let p_values = null_model::coarse_p_values(&asked, seed);
+        for ((number, mut candidate, _), p_value) in missing.into_iter().zip(p_values) {
+            candidate.p_value = p_value;
+            self.p_values[number] = p_value;
             self.take_clearest(number, candidate);
         }
     }
@@ -61,9 +78,9 @@ impl<'a> Tested<'a> {
         let key = candidate.key();
         match places.find(&key, |at| clearest[at].1.key() == key) {
             Some(at) if clearest[at].1.p_value <= candidate.p_value => {}
-            Some(at) => clearest[at] = (number, candidate),
+            Some(at) => clearest[at] = (number, Box::new(candidate)),
             None => {
-                clearest.push((number, candidate));
+                clearest.push((number, Box::new(candidate)));
                 places.insert(&key, clearest.len() - 1, |at| clearest[at].1.key());
             }
         }
@@ -71,21 +88,22 @@ impl<'a> Tested<'a> {
 
     /// Tests those that are open: all that are kept, with their p-values and q-values, in the order in which they were added.
     pub(super) fn finish(mut self, seed: u64, max_q: f64) -> Vec<Candidate<'a>> {
-        let asked: Vec<Asked<'_>> =
-            self.open.iter().map(|(number, c)| Asked { arrivals: &c.arrivals, number: *number }).collect();
+        let asked: Vec<Asked<'_>> = self.open.iter().map(asked).collect();
         let tests = self.is_reportable.iter().filter(|is_reportable| **is_reportable).count();
         let open = null_model::p_values(&asked, tests, seed, max_q);
-        for ((number, candidate), p_value) in self.open.iter_mut().zip(open) {
+        for ((number, candidate, _), p_value) in self.open.iter_mut().zip(open) {
             candidate.p_value = p_value;
             self.p_values[*number] = p_value;
         }
         let q_values = self.q_values();
-        let mut kept = self.open;
-        kept.append(&mut self.clearest);
+        let open = self.open.into_iter().map(|(number, candidate, _)| (number, Box::new(candidate)));
+        let mut kept: Vec<_> = open.chain(self.clearest).collect();
         kept.sort_unstable_by_key(|(number, _)| *number);
-        let judged = |(number, candidate)| Candidate { q_value: q_values[number], ..candidate };
+        let judged =
+            |(number, candidate): (usize, Box<_>)| Candidate { q_value: q_values[number], ..*candidate };
         kept.into_iter().map(judged).collect()
     }
+
     /// Of every candidate, within its family.
     fn q_values(&self) -> Vec<f64> {
         let mut q_values = vec![1.0; self.p_values.len()];
@@ -99,4 +117,8 @@ impl<'a> Tested<'a> {
         }
         q_values
     }
+}
+
+fn asked<'s>((number, _, arrivals): &'s (usize, Candidate<'_>, Arrivals)) -> Asked<'s> {
+    Asked { arrivals, number: *number }
 }

@@ -179,7 +179,7 @@ pub(super) fn process_name(candidate: &Candidate<'_>) -> Option<String> {
 /// How sure it is that the connections are periodic: the mean of the score and of the
 /// closeness of the gaps. What is left to chance is never above `max_q`.
 fn confidence(candidate: &Candidate<'_>) -> Confidence {
-    let closeness = 1.0 - candidate.arrivals.spread();
+    let closeness = 1.0 - candidate.spread;
     Confidence::new(f64::midpoint(candidate.score.total, closeness) * (1.0 - candidate.q_value))
 }
 
@@ -282,7 +282,7 @@ fn measurements(candidate: &Candidate<'_>, appraisal: &Appraisal, config: &Thres
         Measurement::new("duration score (dur)", score.dur, ""),
         Measurement::new("p-value", candidate.p_value, ""),
         Measurement::new("q-value", candidate.q_value, "").against(config.max_q),
-        Measurement::new("spread of the gaps", candidate.arrivals.spread(), "")
+        Measurement::new("spread of the gaps", candidate.spread, "")
             .against(config.max_spread(&candidate.series)),
         Measurement::new("weight of the evidence", RHYTHM + appraisal.total(), "").against(2.0),
     ]);

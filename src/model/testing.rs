@@ -3,6 +3,7 @@
 mod conn;
 mod findings;
 mod question;
+mod reviewed;
 
 use std::collections::BTreeMap;
 
@@ -185,12 +186,15 @@ impl Capture {
         self.outcome_with::<D>(&D::Config::default())
     }
 
-    /// Runs a detector.
+    /// Runs a detector; what it says must be what was reviewed (see [`reviewed`]).
+    #[track_caller]
     pub(crate) fn outcome_with<D: Detector>(&self, config: &D::Config) -> Outcome {
         let tables = self.tables();
         let recorder_pids = self.recorder_pid.into_iter().collect();
         let (metadata, intel) = (Metadata { recorder_pids, ..Metadata::default() }, ThreatIntel::default());
-        D::detect(&Context::new(&tables, &metadata, &intel, 1), config).unwrap()
+        let outcome = D::detect(&Context::new(&tables, &metadata, &intel, 1), config).unwrap();
+        reviewed::check(D::ABOUT.id, &outcome);
+        outcome
     }
 
     /// Runs a detector that must not skip.

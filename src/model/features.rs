@@ -4,6 +4,8 @@
 //! counted is replaced by the capture's median of that feature, so that a missing value makes a
 //! connection neither an outlier nor typical.
 
+use std::ops::Range;
+
 use ahash::AHashMap;
 
 use super::records::TextId;
@@ -20,12 +22,12 @@ pub struct Feature {
     pub unit: &'static str,
     /// The scale on which values are compared.
     pub scale: Scale,
-    measure: fn(&Socket<'_>, &Shares) -> Option<f64>,
+    measure: Measure,
 }
 
 impl Feature {
     /// The value on its scale; NaN if unknown.
-    fn scaled(&self, socket: &Socket<'_>, shares: &Shares) -> f32 {
+    fn scaled(&self, socket: &Socket<'_>, shares: &Shares<'_, '_>) -> f32 {
         (self.measure)(socket, shares).map_or(f32::NAN, |value| self.scale.apply(value) as f32)
     }
 }
@@ -60,7 +62,7 @@ impl Scale {
     }
 }
 
-/// Every feature, in the order of the matrix' columns.
+/// Every feature, in the order of the columns.
 pub const FEATURES: &[Feature] = &[
     amount("bytes sent", "bytes", |s, _| s.bytes_sent.map(|n| n as f64)),
     amount("bytes received", "bytes", |s, _| s.bytes_received.map(|n| n as f64)),
@@ -76,12 +78,12 @@ pub const FEATURES: &[Feature] = &[
     }),
     ratio("retransmission rate", |s, _| share(f64::from(s.retransmits?), s.packets_sent? as f64)),
     amount("round-trip time", "µs", |s, _| s.rtt_us.map(f64::from)),
-    rarity("share of connections on this port", |_, shares| shares.port),
-    rarity("share of connections with this address", |_, shares| shares.addr),
-    rarity("share of connections of this process", |_, shares| shares.process),
+    rarity("share of connections on this port", |s, shares| shares.port(s)),
+    rarity("share of connections with this address", |_, shares| shares.addr()),
+    rarity("share of connections of this process", |_, shares| shares.process()),
 ];
 
-type Measure = fn(&Socket<'_>, &Shares) -> Option<f64>;
+type Measure = fn(&Socket<'_>, &Shares<'_, '_>) -> Option<f64>;
 
 const fn amount(name: &'static str, unit: &'static str, measure: Measure) -> Feature {
     Feature { name, unit, scale: Scale::Amount, measure }
@@ -95,52 +97,155 @@ const fn rarity(name: &'static str, measure: Measure) -> Feature {
     Feature { name, unit: "", scale: Scale::Share, measure }
 }
 
-/// The scaled features of a capture's connections, row by row, with gaps filled.
+/// Number of features.
+pub const COLUMNS: usize = FEATURES.len();
+
+/// Vectors of equal length, read a part at a time: of a large capture, all of them together take more memory than its
+/// tables.
+pub trait Vectors: Sync {
+    /// Number of vectors.
+    fn count(&self) -> usize;
+
+    /// Length of a vector.
+    fn columns(&self) -> usize;
+
+    /// Replaces `into` by some vectors, one after the other.
+    fn read(&self, vectors: Range<usize>, into: &mut Vec<f32>);
+}
+
+/// Vectors in memory.
+#[derive(Debug, Clone, Copy)]
+pub struct InMemory<'a> {
+    /// One after the other.
+    pub values: &'a [f32],
+    /// Length of each.
+    pub columns: usize,
+}
+
+impl Vectors for InMemory<'_> {
+    fn count(&self) -> usize {
+        self.values.len().checked_div(self.columns).unwrap_or(0)
+    }
+
+    fn columns(&self) -> usize {
+        self.columns
+    }
+
+    fn read(&self, vectors: Range<usize>, into: &mut Vec<f32>) {
+        into.clear();
+        into.extend_from_slice(&self.values[vectors.start * self.columns..vectors.end * self.columns]);
+    }
+}
+
+/// Connections whose features are kept in memory; of more, they are computed each time they are read.
+const MOST_KEPT: usize = 1 << 18;
+
+/// What the features of a capture's connections are made of.
 #[derive(Debug)]
 pub struct Matrix {
     /// The connections: rows of the table of sockets with a remote.
     pub rows: Vec<u32>,
-    /// Row-major, [`FEATURES`] columns per row.
-    pub values: Vec<f32>,
     /// Median and spread of every feature over the known values; `None` if all are unknown.
     pub bulks: Vec<Option<Bulk>>,
+    frequencies: Frequencies,
+    /// The scaled features, row by row, with gaps filled; none if there are too many.
+    kept: Option<Vec<f32>>,
 }
 
 impl Matrix {
-    /// Computes the features of every connection in a capture.
+    /// Measures every connection in a capture.
     pub fn new(sockets: &Sockets<'_>) -> Self {
+        Self::keeping(sockets, MOST_KEPT)
+    }
+
+    /// The same with the features of up to `most` connections in memory.
+    fn keeping(sockets: &Sockets<'_>, most: usize) -> Self {
         let rows: Vec<u32> =
             (0..sockets.len() as u32).filter(|row| sockets.has_remote(*row as usize)).collect();
         let frequencies = Frequencies::new(sockets, &rows);
-        let mut values = Vec::with_capacity(rows.len() * FEATURES.len());
-        for row in &rows {
-            let socket = sockets.get(*row as usize);
-            let shares = frequencies.shares(sockets, *row as usize);
-            values.extend(FEATURES.iter().map(|feature| feature.scaled(&socket, &shares)));
+        let mut matrix = Self { rows, bulks: Vec::new(), frequencies, kept: None };
+        if matrix.rows.len() <= most {
+            matrix.kept = Some((0..matrix.rows.len()).flat_map(|at| matrix.measured(sockets, at)).collect());
         }
-        let bulks = (0..FEATURES.len()).map(|column| fill_gaps(&mut values, column)).collect();
-        Self { rows, values, bulks }
+        matrix.bulks = (0..COLUMNS).map(|column| matrix.bulk(sockets, column)).collect();
+        if let Some(mut kept) = matrix.kept.take() {
+            kept.chunks_exact_mut(COLUMNS).for_each(|vector| matrix.fill_gaps(vector));
+            matrix.kept = Some(kept);
+        }
+        matrix
     }
 
-    /// The features of a connection.
-    pub fn row(&self, row: usize) -> &[f32] {
-        &self.values[row * FEATURES.len()..][..FEATURES.len()]
+    /// The features of all connections; `sockets` are those of which it was made.
+    pub fn vectors<'a, 's>(&'a self, sockets: &'a Sockets<'s>) -> FeatureVectors<'a, 's> {
+        FeatureVectors { matrix: self, sockets }
+    }
+
+    /// The scaled features of a connection; NaN where unknown.
+    fn measured(&self, sockets: &Sockets<'_>, at: usize) -> [f32; COLUMNS] {
+        let row = self.rows[at] as usize;
+        let (socket, shares) = (sockets.get(row), Shares { frequencies: &self.frequencies, sockets, row });
+        std::array::from_fn(|column| FEATURES[column].scaled(&socket, &shares))
+    }
+
+    fn bulk(&self, sockets: &Sockets<'_>, column: usize) -> Option<Bulk> {
+        let value = |at: usize| match &self.kept {
+            Some(kept) => kept[at * COLUMNS + column],
+            None => {
+                let row = self.rows[at] as usize;
+                let shares = Shares { frequencies: &self.frequencies, sockets, row };
+                FEATURES[column].scaled(&sockets.get(row), &shares)
+            }
+        };
+        Bulk::new((0..self.rows.len()).map(|at| f64::from(value(at))))
+    }
+
+    /// Replaces unknown values by the medians.
+    fn fill_gaps(&self, vector: &mut [f32]) {
+        for (value, bulk) in vector.iter_mut().zip(&self.bulks).filter(|(value, _)| value.is_nan()) {
+            *value = bulk.map_or(0.0, |bulk| bulk.median) as f32;
+        }
     }
 }
 
-/// Replaces unknown values in a column by the median, and returns the column's median and spread.
-fn fill_gaps(values: &mut [f32], column: usize) -> Option<Bulk> {
-    let known = values.iter().skip(column).step_by(FEATURES.len()).copied().map(f64::from);
-    let bulk = Bulk::new(known);
-    let usual = bulk.map_or(0.0, |bulk| bulk.median) as f32;
-    for value in values.iter_mut().skip(column).step_by(FEATURES.len()).filter(|value| value.is_nan()) {
-        *value = usual;
+/// The scaled features of a capture's connections with gaps filled, [`COLUMNS`] per connection.
+pub struct FeatureVectors<'a, 's> {
+    matrix: &'a Matrix,
+    sockets: &'a Sockets<'s>,
+}
+
+impl FeatureVectors<'_, '_> {
+    /// Those of a connection.
+    pub fn get(&self, at: usize) -> Vec<f32> {
+        let mut vector = Vec::with_capacity(COLUMNS);
+        self.read(at..at + 1, &mut vector);
+        vector
     }
-    bulk
+}
+
+impl Vectors for FeatureVectors<'_, '_> {
+    fn count(&self) -> usize {
+        self.matrix.rows.len()
+    }
+
+    fn columns(&self) -> usize {
+        COLUMNS
+    }
+
+    fn read(&self, vectors: Range<usize>, into: &mut Vec<f32>) {
+        if let Some(kept) = &self.matrix.kept {
+            return InMemory { values: kept, columns: COLUMNS }.read(vectors, into);
+        }
+        into.clear();
+        for at in vectors {
+            let mut vector = self.matrix.measured(self.sockets, at);
+            self.matrix.fill_gaps(&mut vector);
+            into.extend_from_slice(&vector);
+        }
+    }
 }
 
 /// How often each port, address and process occurs in the connections.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Frequencies {
     total: f64,
     ports: AHashMap<(Protocol, Option<u16>), u32>,
@@ -163,25 +268,31 @@ impl Frequencies {
         }
         all
     }
-
-    /// The shares of the capture's connections with the same port, address and process as the
-    /// connection in a row.
-    fn shares(&self, sockets: &Sockets<'_>, row: usize) -> Shares {
-        let socket = sockets.get(row);
-        let share = |number: Option<&u32>| number.map(|number| f64::from(*number) / self.total);
-        Shares {
-            port: share(self.ports.get(&(socket.protocol, socket.service_port()))),
-            addr: share(sockets.remote_addr_id(row).and_then(|addr| self.addrs.get(&addr))),
-            process: share(sockets.process_name_id(row).and_then(|name| self.processes.get(&name))),
-        }
-    }
 }
 
-/// Shares of a capture's connections.
-struct Shares {
-    port: Option<f64>,
-    addr: Option<f64>,
-    process: Option<f64>,
+/// Shares of a capture's connections with the same port, address and process as the connection in a row.
+struct Shares<'a, 's> {
+    frequencies: &'a Frequencies,
+    sockets: &'a Sockets<'s>,
+    row: usize,
+}
+
+impl Shares<'_, '_> {
+    fn port(&self, socket: &Socket<'_>) -> Option<f64> {
+        self.share(self.frequencies.ports.get(&(socket.protocol, socket.service_port())))
+    }
+
+    fn addr(&self) -> Option<f64> {
+        self.share(self.frequencies.addrs.get(&self.sockets.remote_addr_id(self.row)?))
+    }
+
+    fn process(&self) -> Option<f64> {
+        self.share(self.frequencies.processes.get(&self.sockets.process_name_id(self.row)?))
+    }
+
+    fn share(&self, number: Option<&u32>) -> Option<f64> {
+        number.map(|number| f64::from(*number) / self.frequencies.total)
+    }
 }
 
 fn packets(s: &Socket<'_>) -> Option<f64> {
@@ -197,10 +308,18 @@ mod tests {
     use super::super::testing::{Capture, Conn};
     use super::*;
 
-    fn matrix(capture: &Capture) -> Matrix {
+    /// The features of each connection, the same whether they are kept or not.
+    fn vectors(capture: &Capture) -> Vec<Vec<f32>> {
         let tables = capture.tables();
         let sockets = Sockets::new(&tables).unwrap();
-        Matrix::new(&sockets)
+        let (kept, computed) = (Matrix::new(&sockets), Matrix::keeping(&sockets, 0));
+        assert!(kept.kept.is_some() && (computed.kept.is_none() || kept.rows.is_empty()));
+        let all = |matrix: &Matrix| {
+            let vectors = matrix.vectors(&sockets);
+            (0..vectors.count()).map(|at| vectors.get(at)).collect::<Vec<_>>()
+        };
+        assert_eq!(all(&kept), all(&computed));
+        all(&kept)
     }
 
     fn column(name: &str) -> usize {
@@ -214,7 +333,7 @@ mod tests {
             capture.add(Conn::to("203.0.113.1", 443).bytes(sent, 0));
         }
         capture.add(Conn::to("203.0.113.1", 443).uncounted().at(1.0));
-        let sent = matrix(&capture).row(3)[column("bytes sent")];
+        let sent = vectors(&capture)[3][column("bytes sent")];
         assert!((sent - 2.0).abs() < 1e-6, "{sent}");
     }
 
@@ -225,9 +344,9 @@ mod tests {
             capture.add(Conn::to("203.0.113.1", ephemeral).local_port(22).inbound());
         }
         capture.add(Conn::to("203.0.113.2", 4444).at(1.0));
-        let matrix = matrix(&capture);
+        let vectors = vectors(&capture);
         let port = column("share of connections on this port");
-        let of_row = |row| Scale::Share.invert(f64::from(matrix.row(row)[port]));
+        let of_row = |row: usize| Scale::Share.invert(f64::from(vectors[row][port]));
         assert!((of_row(0) - 0.9).abs() < 1e-6 && (of_row(9) - 0.1).abs() < 1e-6);
     }
 
@@ -235,8 +354,10 @@ mod tests {
     fn listeners_are_no_connections_and_an_empty_capture_has_no_rows() {
         let mut capture = Capture::new(60);
         capture.add(Conn::listener(22));
-        let matrix = matrix(&capture);
-        assert!(matrix.values.is_empty() && matrix.bulks.iter().all(Option::is_none));
+        assert!(vectors(&capture).is_empty());
+        let tables = capture.tables();
+        let matrix = Matrix::new(&Sockets::new(&tables).unwrap());
+        assert!(matrix.bulks.iter().all(Option::is_none));
     }
 
     #[test]

@@ -17,7 +17,6 @@ use crate::analyze::words;
 use crate::model::detector::{
     About, Context, Detector, DetectorTable, Method, Outcome, Output, Signal, not_negative, shares,
 };
-use crate::model::features::FEATURES;
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
 use crate::model::frame::{DataFrame, df};
 use crate::model::section::Section;
@@ -106,7 +105,7 @@ impl Detector for Clusters {
                 rows.len()
             )));
         }
-        let points = Points::new(&features.values, FEATURES.len());
+        let points = Points::new(&features.vectors(&sockets));
         drop(features);
         let grouping = density::group(&points, config).map_err(crate::Error::Analysis)?;
         let of_rows: Vec<Option<u32>> =

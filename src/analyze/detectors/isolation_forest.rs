@@ -14,12 +14,13 @@ use crate::Result;
 use crate::model::detector::{
     About, Context, Detector, DetectorTable, Method, Outcome, Output, Signal, not_negative, shares,
 };
-use crate::model::features::{FEATURES, Matrix, Scale};
+use crate::model::features::{COLUMNS, FEATURES, FeatureVectors, InMemory, Scale};
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
 use crate::model::frame::{DataFrame, df};
 use crate::model::members::Members;
 use crate::model::section::Section;
 use crate::model::sockets::{Socket, Sockets, Source};
+use crate::model::stats::Bulk;
 
 /// Connections unlike the rest, by an isolation forest.
 #[derive(Debug)]
@@ -138,12 +139,14 @@ impl Detector for IsolationForest {
         }
         let growth =
             Growth { trees: config.trees as usize, sample: config.sample_size as usize, seed: context.seed };
-        let Some(forest) = Forest::grow(&matrix.values, FEATURES.len(), growth) else {
+        let vectors = matrix.vectors(&sockets);
+        let Some(forest) = Forest::grow(&vectors, growth) else {
             return Ok(Outcome::Skipped("Too few connections for a forest.".to_owned()));
         };
-        let scores = forest.scores(&matrix.values);
+        let scores = forest.scores(&vectors);
+        let bulks = &matrix.bulks;
         let judge =
-            Judge { config, sockets: &sockets, rows, matrix: &matrix, scores: &scores, forest: &forest };
+            Judge { config, sockets: &sockets, rows, bulks, vectors, scores: &scores, forest: &forest };
         let groups = judge.groups();
         let shown = config.max_findings as usize;
         let findings = groups.iter().take(shown).map(|group| judge.finding(group)).collect();
@@ -164,7 +167,8 @@ struct Judge<'a, 'c> {
     sockets: &'a Sockets<'c>,
     /// Rows of the connections in the table of sockets.
     rows: &'a [u32],
-    matrix: &'a Matrix,
+    bulks: &'a [Option<Bulk>],
+    vectors: FeatureVectors<'a, 'c>,
     scores: &'a [f64],
     forest: &'a Forest,
 }
@@ -199,9 +203,13 @@ impl<'c> Judge<'_, 'c> {
         groups
     }
 
+    /// A feature on its scale.
+    fn value(&self, row: usize, column: usize) -> f64 {
+        f64::from(self.vectors.get(row)[column])
+    }
+
     fn robust_z(&self, row: usize, column: usize) -> f64 {
-        let value = f64::from(self.matrix.row(row)[column]);
-        self.matrix.bulks[column].map_or(0.0, |bulk| bulk.robust_z(value))
+        self.bulks[column].map_or(0.0, |bulk| bulk.robust_z(self.value(row, column)))
     }
 
     /// The largest distance of any feature from its median.
@@ -211,12 +219,12 @@ impl<'c> Judge<'_, 'c> {
 
     /// The features that made a connection stand out, the weightiest first, at most three.
     fn reasons(&self, row: usize) -> Vec<Reason> {
-        let usual: Vec<f32> = self.matrix.bulks.iter().map(|b| b.map_or(0.0, |b| b.median) as f32).collect();
+        let usual: Vec<f32> = self.bulks.iter().map(|b| b.map_or(0.0, |b| b.median) as f32).collect();
         let mut reasons: Vec<Reason> = (0..FEATURES.len())
             .map(|column| {
-                let mut values = self.matrix.row(row).to_vec();
+                let mut values = self.vectors.get(row);
                 values[column] = usual[column];
-                let without = self.forest.scores(&values)[0];
+                let without = self.forest.scores(&InMemory { values: &values, columns: COLUMNS })[0];
                 Reason { column, weight: self.scores[row] - without, robust_z: self.robust_z(row, column) }
             })
             .filter(|reason| reason.robust_z.abs() >= 1.0)
@@ -258,7 +266,7 @@ impl<'c> Judge<'_, 'c> {
                 format!(
                     "{} {} against a median of {} ({:.1} robust standard deviations {direction})",
                     FEATURES[reason.column].name,
-                    quantity(reason.column, f64::from(self.matrix.row(row)[reason.column])),
+                    quantity(reason.column, self.value(row, reason.column)),
                     quantity(reason.column, self.usual(reason.column)),
                     reason.robust_z.abs(),
                 )
@@ -278,7 +286,7 @@ impl<'c> Judge<'_, 'c> {
             vec![Measurement::new("anomaly score", self.scores[row], "").against(self.config.min_score)];
         for reason in reasons {
             let feature = &FEATURES[reason.column];
-            let value = feature.scale.invert(f64::from(self.matrix.row(row)[reason.column]));
+            let value = feature.scale.invert(self.value(row, reason.column));
             let usual = feature.scale.invert(self.usual(reason.column));
             all.push(Measurement::new(feature.name, value, feature.unit));
             all.push(Measurement::new(
@@ -293,17 +301,13 @@ impl<'c> Judge<'_, 'c> {
 
     /// The median of a feature on its scale.
     fn usual(&self, column: usize) -> f64 {
-        self.matrix.bulks[column].map_or(0.0, |bulk| bulk.median)
+        self.bulks[column].map_or(0.0, |bulk| bulk.median)
     }
 
     fn limits(&self, groups: usize) -> Vec<String> {
         let mut limits = Vec::new();
-        let unknown: Vec<&str> = FEATURES
-            .iter()
-            .zip(&self.matrix.bulks)
-            .filter(|(_, b)| b.is_none())
-            .map(|(f, _)| f.name)
-            .collect();
+        let unknown: Vec<&str> =
+            FEATURES.iter().zip(self.bulks).filter(|(_, b)| b.is_none()).map(|(f, _)| f.name).collect();
         if !unknown.is_empty() {
             limits.push(format!("Unknown for every connection, so not compared: {}.", unknown.join(", ")));
         }

@@ -10,6 +10,8 @@
 //! choice leaves out the steps in which there could be none. Where a bound shows that drawing would not
 //! find a choice as regular (see [`super::bound`]), the bound is the p-value, and none is drawn.
 
+use std::collections::BTreeMap;
+
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
@@ -232,19 +234,33 @@ fn any_step(inner: u32, rng: &mut ChaCha8Rng) -> u32 {
     1 + ((u64::from(rng.next_u32()) * u64::from(inner)) >> 32) as u32
 }
 
-/// Benjamini and Hochberg's q-values (1995): the smallest false discovery rate at which each
-/// p-value would be called a discovery.
-pub(super) fn q_values(p_values: &[f64]) -> Vec<f64> {
-    let mut order: Vec<usize> = (0..p_values.len()).collect();
-    order.sort_by(|a, b| p_values[*b].total_cmp(&p_values[*a]));
-    let mut q_values = vec![1.0; p_values.len()];
-    let mut smallest: f64 = 1.0;
-    for (above, at) in order.into_iter().enumerate() {
-        let rank = (p_values.len() - above) as f64;
-        smallest = smallest.min(p_values[at] * p_values.len() as f64 / rank);
-        q_values[at] = smallest;
+/// The p-values of tests that are one family: how often each occurs. Few differ, of however many tests.
+#[derive(Default)]
+pub(super) struct Family {
+    /// By the bits of the p-value, which are in its order, as none is negative.
+    counts: BTreeMap<u64, usize>,
+}
+
+impl Family {
+    /// Adds the p-value of a test.
+    pub(super) fn add(&mut self, p_value: f64) {
+        *self.counts.entry(p_value.to_bits()).or_default() += 1;
     }
-    q_values
+
+    /// Benjamini and Hochberg's q-values (1995) by p-value: the smallest false discovery rate at which a test would be
+    /// called a discovery. That of a p-value that was not added is 1.
+    pub(super) fn q_values(&self) -> impl Fn(f64) -> f64 {
+        let tests: usize = self.counts.values().sum();
+        let mut q_values: BTreeMap<u64, f64> = BTreeMap::new();
+        let (mut above, mut smallest) = (0, 1.0_f64);
+        for (bits, count) in self.counts.iter().rev() {
+            let rank = (tests - above) as f64;
+            smallest = smallest.min(f64::from_bits(*bits) * tests as f64 / rank);
+            q_values.insert(*bits, smallest);
+            above += count;
+        }
+        move |p_value| q_values.get(&p_value.to_bits()).copied().unwrap_or(1.0)
+    }
 }
 
 #[cfg(test)]
@@ -421,11 +437,24 @@ mod tests {
         assert_eq!(p_values_of(&pairs, 3), p_values_of(&pairs, 3));
     }
 
+    fn q_values(p_values: &[f64]) -> Vec<f64> {
+        let mut family = Family::default();
+        p_values.iter().for_each(|p_value| family.add(*p_value));
+        let q_value = family.q_values();
+        p_values.iter().map(|p_value| q_value(*p_value)).collect()
+    }
+
     #[test]
     fn q_values_of_the_textbook() {
         let q = q_values(&[0.01, 0.04, 0.03, 0.005]);
         let expected = [0.02, 0.04, 0.04, 0.02];
         assert!(q.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-12), "{q:?}");
         assert!(q_values(&[]).is_empty());
+    }
+
+    #[test]
+    fn tests_with_the_same_p_value_have_the_q_value_of_the_last_of_them() {
+        assert_eq!(q_values(&[0.5, 0.01, 0.01, 0.5]), [0.5, 0.02, 0.02, 0.5]);
+        assert_eq!(Family::default().q_values()(0.01), 1.0, "of no test");
     }
 }

@@ -7,22 +7,27 @@ use std::mem;
 
 use super::arrivals::Arrivals;
 use super::candidate::Candidate;
-use super::null_model::{self, Asked};
+use super::null_model::{self, Asked, Family};
 use crate::model::index::Index;
 
 /// Every candidate so far, by its number.
 #[derive(Default)]
 pub(super) struct Tested<'a> {
-    p_values: Vec<f64>,
-    /// Whether its period is long enough to be reported. The others are a family of tests of their own: there are
-    /// real clocks of seconds inside connections, by the thousand in a busy recording, and as discoveries among the same
-    /// tests they would pay for as many false ones.
-    is_reportable: Vec<bool>,
-    /// Those that may be found, whose p-values are still unknown.
+    /// How many there were.
+    number: usize,
+    /// The p-values of those whose period is long enough to be reported, but of the open ones.
+    reportable: Family,
+    /// How many are long enough.
+    reportable_tests: usize,
+    /// The p-values of the others, which are a family of tests of their own: there are real clocks of seconds inside
+    /// connections, by the thousand in a busy recording, and as discoveries among the same tests they would pay for
+    /// as many false ones.
+    too_short: Family,
+    /// Those that may be found, whose p-values are still unknown; all are long enough.
     open: Vec<(usize, Candidate<'a>, Arrivals)>,
-    /// Of the others, the one with the smallest p-value of each pair.
-    /// In boxes, as a vector that grows has room for as many again.
-    clearest: Vec<(usize, Box<Candidate<'a>>)>,
+    /// Of the others, the one with the smallest p-value of each pair, and whether it is long enough. In boxes, as a
+    /// vector that grows has room for as many again.
+    clearest: Vec<(usize, bool, Box<Candidate<'a>>)>,
     /// Their places, by [`Candidate::key`].
     places: Index,
 }
@@ -46,15 +51,14 @@ impl<'a> Tested<'a> {
     ) {
         let mut missing = Vec::new();
         for (candidate, arrivals) in candidates {
-            let number = self.p_values.len();
-            self.p_values.push(1.0);
-            let judged = judge(&candidate);
-            self.is_reportable.push(judged.is_reportable);
+            let (number, judged) = (self.number, judge(&candidate));
+            self.number += 1;
+            self.reportable_tests += usize::from(judged.is_reportable);
             if judged.is_reportable && judged.is_regular_enough {
                 self.open.push((number, candidate, arrivals));
                 continue;
             }
-            missing.push((number, candidate, arrivals));
+            missing.push((judged.is_reportable, (number, candidate, arrivals)));
             if missing.len() == TOGETHER {
                 self.add_missing(mem::take(&mut missing), seed);
             }
@@ -62,26 +66,26 @@ impl<'a> Tested<'a> {
         self.add_missing(missing, seed);
     }
 
-    /// Tests those that miss a threshold.
-    fn add_missing(&mut self, missing: Vec<(usize, Candidate<'a>, Arrivals)>, seed: u64) {
-        let asked: Vec<Asked<'_>> = missing.iter().map(asked).collect();
+    /// Tests those that miss a threshold, of which each is known to be long enough or not.
+    fn add_missing(&mut self, missing: Vec<(bool, (usize, Candidate<'a>, Arrivals))>, seed: u64) {
+        let asked: Vec<Asked<'_>> = missing.iter().map(|(_, candidate)| asked(candidate)).collect();
         let p_values = null_model::coarse_p_values(&asked, seed);
-        for ((number, mut candidate, _), p_value) in missing.into_iter().zip(p_values) {
+        for ((is_reportable, (number, mut candidate, _)), p_value) in missing.into_iter().zip(p_values) {
             candidate.p_value = p_value;
-            self.p_values[number] = p_value;
-            self.take_clearest(number, candidate);
+            if is_reportable { &mut self.reportable } else { &mut self.too_short }.add(p_value);
+            self.take_clearest(number, is_reportable, candidate);
         }
     }
 
-    fn take_clearest(&mut self, number: usize, candidate: Candidate<'a>) {
+    fn take_clearest(&mut self, number: usize, is_reportable: bool, candidate: Candidate<'a>) {
         let Self { clearest, places, .. } = self;
         let key = candidate.key();
-        match places.find(&key, |at| clearest[at].1.key() == key) {
-            Some(at) if clearest[at].1.p_value <= candidate.p_value => {}
-            Some(at) => clearest[at] = (number, Box::new(candidate)),
+        match places.find(&key, |at| clearest[at].2.key() == key) {
+            Some(at) if clearest[at].2.p_value <= candidate.p_value => {}
+            Some(at) => clearest[at] = (number, is_reportable, Box::new(candidate)),
             None => {
-                clearest.push((number, Box::new(candidate)));
-                places.insert(&key, clearest.len() - 1, |at| clearest[at].1.key());
+                clearest.push((number, is_reportable, Box::new(candidate)));
+                places.insert(&key, clearest.len() - 1, |at| clearest[at].2.key());
             }
         }
     }
@@ -89,33 +93,22 @@ impl<'a> Tested<'a> {
     /// Tests those that are open: all that are kept, with their p-values and q-values, in the order in which they were added.
     pub(super) fn finish(mut self, seed: u64, max_q: f64) -> Vec<Candidate<'a>> {
         let asked: Vec<Asked<'_>> = self.open.iter().map(asked).collect();
-        let tests = self.is_reportable.iter().filter(|is_reportable| **is_reportable).count();
-        let open = null_model::p_values(&asked, tests, seed, max_q);
-        for ((number, candidate, _), p_value) in self.open.iter_mut().zip(open) {
+        let open = null_model::p_values(&asked, self.reportable_tests, seed, max_q);
+        let mut kept = self.clearest;
+        for ((number, mut candidate, _), p_value) in self.open.into_iter().zip(open) {
             candidate.p_value = p_value;
-            self.p_values[*number] = p_value;
+            self.reportable.add(p_value);
+            kept.push((number, true, Box::new(candidate)));
         }
-        let q_values = self.q_values();
-        let open = self.open.into_iter().map(|(number, candidate, _)| (number, Box::new(candidate)));
-        let mut kept: Vec<_> = open.chain(self.clearest).collect();
-        kept.sort_unstable_by_key(|(number, _)| *number);
-        let judged =
-            |(number, candidate): (usize, Box<_>)| Candidate { q_value: q_values[number], ..*candidate };
-        kept.into_iter().map(judged).collect()
-    }
-
-    /// Of every candidate, within its family.
-    fn q_values(&self) -> Vec<f64> {
-        let mut q_values = vec![1.0; self.p_values.len()];
-        for family in [true, false] {
-            let members: Vec<usize> =
-                (0..self.p_values.len()).filter(|at| self.is_reportable[*at] == family).collect();
-            let p_values: Vec<f64> = members.iter().map(|at| self.p_values[*at]).collect();
-            for (at, q_value) in members.into_iter().zip(null_model::q_values(&p_values)) {
-                q_values[at] = q_value;
-            }
-        }
-        q_values
+        kept.sort_unstable_by_key(|(number, ..)| *number);
+        let (reportable, too_short) = (self.reportable.q_values(), self.too_short.q_values());
+        kept.into_iter()
+            .map(|(_, is_reportable, mut candidate)| {
+                let p_value = candidate.p_value;
+                candidate.q_value = if is_reportable { reportable(p_value) } else { too_short(p_value) };
+                *candidate
+            })
+            .collect()
     }
 }
 

@@ -216,6 +216,7 @@ fn by_size(points: &Points, labels: &[Option<u32>]) -> (Vec<Option<u32>>, u32) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::features::InMemory;
 
     #[test]
     fn the_knee_is_where_the_curve_turns_up() {
@@ -225,7 +226,7 @@ mod tests {
     }
 
     fn labels(values: &[f32], columns: usize, config: &Thresholds) -> Vec<Option<u32>> {
-        let points = Points::new(values, columns);
+        let points = Points::new(&InMemory { values, columns });
         let grouping = group(&points, config).unwrap();
         points.of_row.iter().map(|point| grouping.of_point[*point as usize]).collect()
     }
@@ -277,7 +278,7 @@ mod tests {
         let columns = rows[0].len();
         let values: Vec<f32> = rows.into_iter().flatten().collect();
         let start = std::time::Instant::now();
-        let points = Points::new(&values, columns);
+        let points = Points::new(&InMemory { values: &values, columns });
         let grouping = group(&points, &Thresholds::default()).unwrap();
         println!(
             "radius {}, {:.2?}, {} of {} distinct points clustered",

@@ -299,6 +299,7 @@ impl<F: Float> NearestNeighbourIndex<F> for Lookup<'_, F> {
 mod tests {
     use super::super::points::distance_squared;
     use super::*;
+    use crate::model::features::InMemory;
 
     /// Points in three columns, of which some are equal.
     fn points(rows: u32) -> Points {
@@ -307,7 +308,8 @@ mod tests {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             (state >> 16) % 19
         };
-        Points::new(&(0..3 * rows).map(|_| next() as f32).collect::<Vec<_>>(), 3)
+        let values: Vec<f32> = (0..3 * rows).map(|_| next() as f32).collect();
+        Points::new(&InMemory { values: &values, columns: 3 })
     }
 
     /// Every point with its distance from another, nearest first.
@@ -358,7 +360,7 @@ mod tests {
 
     #[test]
     fn points_that_are_all_the_same_and_no_points_are_a_tree() {
-        let same = Points::new(&[2.0; 40], 2);
+        let same = Points::new(&InMemory { values: &[2.0; 40], columns: 2 });
         assert_eq!(Tree::new(&same, &[0], 5).nearest(same.get(0), 5), [(0, 0)]);
         assert_eq!(Tree::new(&same, &[], 5).nearest(same.get(0), 5), []);
     }

@@ -1,5 +1,7 @@
 //! Standardised features, rounded, with equal points merged.
 
+use crate::model::features::Vectors;
+
 /// To which part of a standard deviation features are rounded.
 pub(super) const STEP: f64 = 0.05;
 
@@ -21,10 +23,10 @@ pub(super) struct Points {
 }
 
 impl Points {
-    /// Of a row-major matrix without gaps. Columns in which all values are the same say nothing
-    /// and become 0.
-    pub(super) fn new(values: &[f32], columns: usize) -> Self {
-        let mut all = in_steps(values, columns);
+    /// Of vectors without gaps. Columns in which all values are the same say nothing and become 0.
+    pub(super) fn new(vectors: &impl Vectors) -> Self {
+        let columns = vectors.columns();
+        let mut all = in_steps(vectors);
         let row = |row: u32| &all[row as usize * columns..][..columns];
         let rows = all.len().checked_div(columns).unwrap_or(0) as u32;
         let mut order: Vec<u32> = (0..rows).collect();
@@ -61,24 +63,41 @@ pub(super) fn distance_squared(a: &[i16], b: &[i16]) -> i64 {
     a.iter().zip(b).map(|(a, b)| (i64::from(*a) - i64::from(*b)).pow(2)).sum()
 }
 
-fn mean_and_sd(values: &[f32], column: usize, columns: usize) -> (f64, f64) {
-    let values = || values.iter().skip(column).step_by(columns).copied().map(f64::from);
-    let count = values().count().max(1) as f64;
-    let mean = values().sum::<f64>() / count;
-    let variance = values().map(|value| (value - mean).powi(2)).sum::<f64>() / count;
-    (mean, variance.sqrt())
+/// Vectors that are read at once.
+const BLOCK: usize = 1024;
+
+/// Hands over every value with its column.
+fn for_each(vectors: &impl Vectors, mut each: impl FnMut(usize, f64)) {
+    let mut block = Vec::new();
+    for first in (0..vectors.count()).step_by(BLOCK) {
+        vectors.read(first..(first + BLOCK).min(vectors.count()), &mut block);
+        for vector in block.chunks_exact(vectors.columns()) {
+            vector.iter().enumerate().for_each(|(column, value)| each(column, f64::from(*value)));
+        }
+    }
 }
 
-/// The matrix in standard deviations from the mean of each column, in units of [`STEP`].
-fn in_steps(values: &[f32], columns: usize) -> Vec<i16> {
-    let scales: Vec<(f64, f64)> = (0..columns).map(|column| mean_and_sd(values, column, columns)).collect();
-    let in_steps = |(value, (mean, sd)): (&f32, &(f64, f64))| {
-        if *sd <= 1e-9 {
-            return 0;
-        }
-        ((f64::from(*value) - mean) / sd / STEP).round().clamp(-FARTHEST, FARTHEST) as i16
-    };
-    values.iter().zip(scales.iter().cycle()).map(in_steps).collect()
+/// Mean and standard deviation of each column.
+fn means_and_sds(vectors: &impl Vectors) -> Vec<(f64, f64)> {
+    let count = vectors.count().max(1) as f64;
+    let mut means = vec![0.0; vectors.columns()];
+    for_each(vectors, |column, value| means[column] += value);
+    means.iter_mut().for_each(|mean| *mean /= count);
+    let mut variances = vec![0.0; vectors.columns()];
+    for_each(vectors, |column, value| variances[column] += (value - means[column]).powi(2));
+    means.into_iter().zip(variances).map(|(mean, sum)| (mean, (sum / count).sqrt())).collect()
+}
+
+/// The vectors in standard deviations from the mean of each column, in units of [`STEP`].
+fn in_steps(vectors: &impl Vectors) -> Vec<i16> {
+    let scales = means_and_sds(vectors);
+    let mut steps = Vec::with_capacity(vectors.count() * vectors.columns());
+    for_each(vectors, |column, value| {
+        let (mean, sd) = scales[column];
+        let in_steps = || ((value - mean) / sd / STEP).round().clamp(-FARTHEST, FARTHEST) as i16;
+        steps.push(if sd <= 1e-9 { 0 } else { in_steps() });
+    });
+    steps
 }
 
 /// Moves the rows of a matrix in place, so that `order` holds where each was before.

@@ -12,6 +12,7 @@ use std::thread;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
+use crate::model::features::Vectors;
 use crate::parallel;
 
 /// Rows that walk down a tree side by side, to hide the latency of each other's loads.
@@ -74,9 +75,9 @@ fn c(rows: usize) -> f64 {
 }
 
 impl Forest {
-    /// Grows a forest over row-major values; `None` for fewer than two rows.
-    pub fn grow(values: &[f32], columns: usize, growth: Growth) -> Option<Self> {
-        let rows = values.len().checked_div(columns)?;
+    /// Grows a forest over vectors; `None` for fewer than two.
+    pub fn grow(vectors: &impl Vectors, growth: Growth) -> Option<Self> {
+        let (rows, columns) = (vectors.count(), vectors.columns());
         if rows < 2 {
             return None;
         }
@@ -86,34 +87,37 @@ impl Forest {
             .map(|tree| {
                 let mut rng = ChaCha8Rng::seed_from_u64(growth.seed);
                 rng.set_stream(tree);
-                Grower { values, columns, depth, rng, tree: Tree { nodes: vec![], paths: vec![] } }
-                    .grow(rows, sample)
+                let values = draw(vectors, sample, &mut rng);
+                Grower { values: &values, columns, depth, rng, tree: Tree { nodes: vec![], paths: vec![] } }
+                    .grow(sample)
             })
             .collect();
         Some(Self { trees, columns, depth, normal: c(sample) * growth.trees as f64 })
     }
 
     /// The anomaly score of every row, 0 to 1: `2^(−E[h] / c(ψ))`; 0.5 is the average.
-    pub fn scores(&self, values: &[f32]) -> Vec<f64> {
+    pub fn scores(&self, vectors: &impl Vectors) -> Vec<f64> {
         let threads = thread::available_parallelism().map_or(1, NonZero::get);
-        self.scores_with(values, threads)
+        self.scores_with(vectors, threads)
     }
 
     /// As [`Forest::scores`]; the number of threads does not change a bit of the result.
-    fn scores_with(&self, values: &[f32], threads: usize) -> Vec<f64> {
-        let rows = values.len() / self.columns;
+    fn scores_with(&self, vectors: &impl Vectors, threads: usize) -> Vec<f64> {
+        let rows = vectors.count();
         let mut scores = vec![0.0; rows];
         let share = rows.div_ceil(threads.max(1)).next_multiple_of(LANES).max(BLOCK_ROWS);
         thread::scope(|scope| {
-            for (scores, values) in scores.chunks_mut(share).zip(values.chunks(share * self.columns)) {
-                parallel::spawn(scope, || self.score_into(scores, values));
+            for (first, scores) in (0..).step_by(share).zip(scores.chunks_mut(share)) {
+                parallel::spawn(scope, move || self.score_into(scores, vectors, first));
             }
         });
         scores
     }
 
-    fn score_into(&self, scores: &mut [f64], values: &[f32]) {
-        for (scores, values) in scores.chunks_mut(BLOCK_ROWS).zip(values.chunks(BLOCK_ROWS * self.columns)) {
+    fn score_into(&self, scores: &mut [f64], vectors: &impl Vectors, first: usize) {
+        let mut values = Vec::new();
+        for (first, scores) in (first..).step_by(BLOCK_ROWS).zip(scores.chunks_mut(BLOCK_ROWS)) {
+            vectors.read(first..first + scores.len(), &mut values);
             for tree in &self.trees {
                 for (sums, rows) in scores.chunks_mut(LANES).zip(values.chunks(LANES * self.columns)) {
                     tree.add_paths(sums, rows, self.columns, self.depth);
@@ -145,6 +149,7 @@ impl Tree {
 
 /// A tree that is being grown.
 struct Grower<'a> {
+    /// Its sample, row-major.
     values: &'a [f32],
     columns: usize,
     depth: usize,
@@ -153,23 +158,10 @@ struct Grower<'a> {
 }
 
 impl Grower<'_> {
-    fn grow(mut self, rows: usize, sample: usize) -> Tree {
-        let mut sampled: Vec<u32> = self.draw_rows(rows, sample).into_iter().collect();
-        self.add_leaf(0, sample);
-        self.split(0, &mut sampled, 0);
+    fn grow(mut self, rows: usize) -> Tree {
+        self.add_leaf(0, rows);
+        self.split(0, &mut (0..rows as u32).collect::<Vec<_>>(), 0);
         self.tree
-    }
-
-    /// Floyd's method: `sample` distinct rows, without a list of all of them.
-    fn draw_rows(&mut self, rows: usize, sample: usize) -> BTreeSet<u32> {
-        let mut drawn = BTreeSet::new();
-        for last in rows - sample..rows {
-            let candidate = self.below(last + 1) as u32;
-            if !drawn.insert(candidate) {
-                drawn.insert(last as u32);
-            }
-        }
-        drawn
     }
 
     fn add_leaf(&mut self, depth: usize, rows: usize) {
@@ -202,7 +194,7 @@ impl Grower<'_> {
     fn choose_feature(&mut self, rows: &[u32]) -> Option<(usize, f32, f32)> {
         let mut features: Vec<usize> = (0..self.columns).collect();
         while !features.is_empty() {
-            let pick = self.below(features.len());
+            let pick = below(features.len(), &mut self.rng);
             let feature = features.swap_remove(pick);
             let (mut min, mut max) = (f32::INFINITY, f32::NEG_INFINITY);
             for row in rows {
@@ -220,11 +212,27 @@ impl Grower<'_> {
     fn uniform(&mut self) -> f64 {
         (self.rng.next_u64() >> 11) as f64 / (1u64 << 53) as f64
     }
+}
 
-    /// Uniform in 0..`bound`; its bias of bound / 2^64 is of no account.
-    fn below(&mut self, bound: usize) -> usize {
-        ((u128::from(self.rng.next_u64()) * bound as u128) >> 64) as usize
+/// Draws `sample` distinct vectors, in their order, by Floyd's method: without a list of all of them.
+fn draw(vectors: &impl Vectors, sample: usize, rng: &mut ChaCha8Rng) -> Vec<f32> {
+    let mut drawn = BTreeSet::new();
+    for last in vectors.count() - sample..vectors.count() {
+        if !drawn.insert(below(last + 1, rng)) {
+            drawn.insert(last);
+        }
     }
+    let (mut values, mut vector) = (Vec::with_capacity(sample * vectors.columns()), Vec::new());
+    for at in drawn {
+        vectors.read(at..at + 1, &mut vector);
+        values.extend_from_slice(&vector);
+    }
+    values
+}
+
+/// Uniform in 0..`bound`; its bias of bound / 2^64 is of no account.
+fn below(bound: usize, rng: &mut ChaCha8Rng) -> usize {
+    ((u128::from(rng.next_u64()) * bound as u128) >> 64) as usize
 }
 
 /// Brings the rows that belong low to the front; gives their number.
@@ -242,6 +250,11 @@ fn partition(rows: &mut [u32], is_low: impl Fn(u32) -> bool) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::features::InMemory;
+
+    fn of(values: &[f32], columns: usize) -> InMemory<'_> {
+        InMemory { values, columns }
+    }
 
     const GROWTH: Growth = Growth { trees: 100, sample: 256, seed: 1 };
 
@@ -279,8 +292,8 @@ mod tests {
     fn mean_auroc(text: &str, seeds: u64) -> (f64, f64) {
         let (values, columns, labels) = load(text);
         let of_seed = |seed| {
-            let forest = Forest::grow(&values, columns, Growth { seed, ..GROWTH }).unwrap();
-            auroc(&forest.scores(&values), &labels)
+            let forest = Forest::grow(&of(&values, columns), Growth { seed, ..GROWTH }).unwrap();
+            auroc(&forest.scores(&of(&values, columns)), &labels)
         };
         let all: Vec<f64> = (0..seeds).map(of_seed).collect();
         let mean = all.iter().sum::<f64>() / seeds as f64;
@@ -322,11 +335,11 @@ mod tests {
         let mut next = rng(3);
         let values: Vec<f32> = (0..8_000_000).map(|_| next()).collect();
         let start = std::time::Instant::now();
-        let forest = Forest::grow(&values, 8, GROWTH).unwrap();
+        let forest = Forest::grow(&of(&values, 8), GROWTH).unwrap();
         println!("grow {:?}", start.elapsed());
         for threads in [1, 2] {
             let start = std::time::Instant::now();
-            let scores = forest.scores_with(&values, threads);
+            let scores = forest.scores_with(&of(&values, 8), threads);
             println!("{threads} threads: {:?}, {} rows", start.elapsed(), scores.len());
         }
     }
@@ -335,11 +348,11 @@ mod tests {
     fn the_number_of_threads_does_not_change_a_bit() {
         let mut next = rng(5);
         let values: Vec<f32> = (0..5_003 * 3).map(|_| next()).collect();
-        let forest = Forest::grow(&values, 3, GROWTH).unwrap();
-        let one = forest.scores_with(&values, 1);
+        let forest = Forest::grow(&of(&values, 3), GROWTH).unwrap();
+        let one = forest.scores_with(&of(&values, 3), 1);
         assert_eq!(one.len(), 5_003);
         for threads in [2, 3, 7] {
-            assert_eq!(one, forest.scores_with(&values, threads), "{threads} threads");
+            assert_eq!(one, forest.scores_with(&of(&values, 3), threads), "{threads} threads");
         }
     }
 
@@ -348,7 +361,7 @@ mod tests {
         let mut next = rng(7);
         let mut values: Vec<f32> = (0..2_000).map(|_| next()).collect();
         values.extend([30.0, -30.0]);
-        let scores = Forest::grow(&values, 2, GROWTH).unwrap().scores(&values);
+        let scores = Forest::grow(&of(&values, 2), GROWTH).unwrap().scores(&of(&values, 2));
         let (lone, crowd) = scores.split_last().unwrap();
         assert!(*lone > 0.7, "{lone}");
         assert!(crowd.iter().all(|score| score < lone));
@@ -359,7 +372,8 @@ mod tests {
     fn the_seed_decides_and_decides_alone() {
         let mut next = rng(9);
         let values: Vec<f32> = (0..900).map(|_| next()).collect();
-        let of_seed = |seed| Forest::grow(&values, 3, Growth { seed, ..GROWTH }).unwrap().scores(&values);
+        let of_seed =
+            |seed| Forest::grow(&of(&values, 3), Growth { seed, ..GROWTH }).unwrap().scores(&of(&values, 3));
         assert_eq!(of_seed(4), of_seed(4));
         assert_ne!(of_seed(4), of_seed(5));
     }
@@ -367,14 +381,14 @@ mod tests {
     #[test]
     fn rows_that_are_all_alike_are_all_average() {
         let values = vec![1.5; 300 * 4];
-        let scores = Forest::grow(&values, 4, GROWTH).unwrap().scores(&values);
+        let scores = Forest::grow(&of(&values, 4), GROWTH).unwrap().scores(&of(&values, 4));
         assert!(scores.iter().all(|score| (score - 0.5).abs() < 1e-6), "{}", scores[0]);
     }
 
     #[test]
     fn one_row_or_none_is_no_forest() {
-        assert!(Forest::grow(&[1.0, 2.0], 2, GROWTH).is_none());
-        assert!(Forest::grow(&[], 2, GROWTH).is_none());
-        assert!(Forest::grow(&[], 0, GROWTH).is_none());
+        assert!(Forest::grow(&of(&[1.0, 2.0], 2), GROWTH).is_none());
+        assert!(Forest::grow(&of(&[], 2), GROWTH).is_none());
+        assert!(Forest::grow(&of(&[], 0), GROWTH).is_none());
     }
 }

@@ -3,6 +3,8 @@
 //! [`view`](super::view) reads columns row by row; the tables of a capture are declared in
 //! [`tables`](super::tables).
 
+use std::borrow::Cow;
+use std::mem;
 use std::sync::Arc;
 
 pub use arrow_array::types::{Float32Type, Float64Type, Int64Type, UInt16Type, UInt32Type, UInt64Type};
@@ -13,7 +15,9 @@ use arrow_array::{
 };
 use arrow_schema::ArrowError;
 
+use super::counts::Counts;
 use super::texts::TextList;
+use super::view::Numbers;
 use crate::{Error, Result};
 
 /// Named columns of equal length.
@@ -39,7 +43,7 @@ pub enum Values {
     /// Small counts, and rows of other tables.
     U32(UInt32Array),
     /// Counts and ids.
-    U64(UInt64Array),
+    U64(Counts),
     /// Moments.
     I64(Int64Array),
     /// Shares and rates.
@@ -161,6 +165,9 @@ impl DataFrame {
     /// [`Error::Analysis`] if there is no such row: a bug.
     pub fn take(&self, rows: &UInt32Array) -> Result<Self> {
         let column = |column: &Column| {
+            if let Values::U64(counts) = &column.values {
+                return Ok(Column { name: column.name, values: Values::U64(counts.at(rows.values())) });
+            }
             let array = arrow_select::take::take(column.values.array(), rows, None)?;
             Ok(Column { name: column.name, values: column.values.with(&array) })
         };
@@ -181,7 +188,12 @@ impl DataFrame {
                 columns.extend(next);
                 continue;
             }
-            let arrays: Vec<&dyn Array> = next.iter().map(|column| column.values.array()).collect();
+            let wide: Vec<_> = next.iter().filter_map(|column| column.values.widened()).collect();
+            let arrays: Vec<&dyn Array> = if wide.len() == next.len() {
+                wide.iter().map(|array| &**array as &dyn Array).collect()
+            } else {
+                next.iter().map(|column| column.values.array()).collect()
+            };
             let array = arrow_select::concat::concat(&arrays)?;
             columns.push(Column { name: first.name, values: first.values.with(&array) });
         }
@@ -238,8 +250,18 @@ impl Column {
     pub(crate) fn empty_if_unknown(&mut self) {
         let rows = self.values.len();
         if rows > 0 && self.values.null_count() == rows {
-            let array = new_null_array(self.values.array().data_type(), rows);
-            self.values = self.values.with(&array);
+            self.values = match &self.values {
+                Values::U64(_) => Values::U64(Counts::Wide(UInt64Array::new_null(rows))),
+                values => values.with(&new_null_array(values.array().data_type(), rows)),
+            };
+        }
+    }
+
+    /// Counts take half of the memory from here on, if nearly all of them are small.
+    pub(crate) fn narrow(&mut self) {
+        if let Values::U64(counts) = &mut self.values {
+            let wide = mem::replace(counts, Counts::Wide(UInt64Array::new_null(0)));
+            *counts = wide.narrowed();
         }
     }
 }
@@ -262,7 +284,15 @@ impl Values {
 
     /// Whether they are equal, null where the others are null.
     pub(crate) fn are_equal(&self, others: &Self) -> bool {
-        self.array() == others.array()
+        match (self, others) {
+            (Self::U64(counts), Self::U64(others)) => counts == others,
+            _ => self.array() == others.array(),
+        }
+    }
+
+    /// Counts in 64 bits.
+    fn widened(&self) -> Option<Cow<'_, UInt64Array>> {
+        if let Self::U64(counts) = self { Some(counts.widened()) } else { None }
     }
 
     fn array(&self) -> &dyn Array {
@@ -270,7 +300,7 @@ impl Values {
             Self::Flags(array) => array,
             Self::U16(array) | Self::Text(TextValues::Sets(array, _)) => array,
             Self::U32(array) | Self::Text(TextValues::Words(array, _)) => array,
-            Self::U64(array) => array,
+            Self::U64(counts) => counts.array(),
             Self::I64(array) => array,
             Self::F32(array) => array,
             Self::F64(array) => array,
@@ -285,7 +315,7 @@ impl Values {
             Self::Flags(_) => Self::Flags(array.as_boolean().clone()),
             Self::U16(_) => Self::U16(array.as_primitive().clone()),
             Self::U32(_) => Self::U32(array.as_primitive().clone()),
-            Self::U64(_) => Self::U64(array.as_primitive().clone()),
+            Self::U64(_) => Self::U64(Counts::Wide(array.as_primitive().clone())),
             Self::I64(_) => Self::I64(array.as_primitive().clone()),
             Self::F32(_) => Self::F32(array.as_primitive().clone()),
             Self::F64(_) => Self::F64(array.as_primitive().clone()),
@@ -320,7 +350,7 @@ pub trait Item: Sized {
 /// Numbers that a column can have.
 pub trait Number: ArrowPrimitiveType + Sized {
     /// The numbers of a column; `None` if it has others.
-    fn of(values: &Values) -> Option<&PrimitiveArray<Self>>;
+    fn of(values: &Values) -> Option<Numbers<'_, Self>>;
 }
 
 /// The array of some numbers; without a mask if each is known.
@@ -344,20 +374,20 @@ fn flags(items: impl Iterator<Item = Option<bool>>) -> BooleanArray {
 macro_rules! items {
     ($($native:ty, $number:ty, $kind:ident;)+) => {
         $(impl Number for $number {
-            fn of(values: &Values) -> Option<&PrimitiveArray<Self>> {
-                if let Values::$kind(array) = values { Some(array) } else { None }
+            fn of(values: &Values) -> Option<Numbers<'_, Self>> {
+                if let Values::$kind(numbers) = values { Some(Numbers::new(numbers)) } else { None }
             }
         }
 
         impl Item for $native {
             fn values(items: impl Iterator<Item = Self>) -> Values {
-                Values::$kind(PrimitiveArray::from_iter_values(items))
+                Values::$kind(PrimitiveArray::from_iter_values(items).into())
             }
         }
 
         impl Item for Option<$native> {
             fn values(items: impl Iterator<Item = Self>) -> Values {
-                Values::$kind(numbers(items))
+                Values::$kind(numbers(items).into())
             }
         })+
     };

@@ -23,6 +23,7 @@ pub mod about;
 pub mod actor;
 pub mod address_lookups;
 pub mod attack;
+pub mod counts;
 pub mod csv;
 pub mod detector;
 pub mod features;

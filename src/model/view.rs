@@ -2,10 +2,11 @@
 
 use std::marker::PhantomData;
 
-use arrow_array::types::{UInt8Type, UInt16Type, UInt32Type};
+use arrow_array::types::{UInt8Type, UInt16Type, UInt32Type, UInt64Type};
 use arrow_array::{Array, ArrowPrimitiveType, BooleanArray, LargeStringArray, PrimitiveArray};
 use arrow_buffer::NullBuffer;
 
+use super::counts::{Counts, Narrow};
 use super::frame::{DataFrame, Number, TextValues, Values, Vocabulary};
 use super::records::TextId;
 use super::tables::cell::Named;
@@ -14,8 +15,10 @@ use crate::{Error, Result};
 
 /// A column of numbers.
 pub struct Numbers<'a, T: ArrowPrimitiveType> {
-    /// Empty if all are null, so that the first check ends every access: of an import, many columns are.
+    /// Empty if all are null, so that the first check ends every access: of an import, many columns are. Empty as well if
+    /// they are [`Self::narrow`].
     values: &'a [T::Native],
+    narrow: Option<&'a Narrow<T::Native>>,
     rows: usize,
     /// Most columns have no nulls, so checking for them can be skipped.
     nulls: Option<&'a NullBuffer>,
@@ -62,22 +65,23 @@ impl<'a, T: Number> Numbers<'a, T> {
     /// # Errors
     /// [`Error::Analysis`] if the column is missing or of another type: a bug.
     pub fn of(table: &'a DataFrame, column: &str) -> Result<Self> {
-        T::of(table.column(column)?).map(Self::new).ok_or_else(|| of_another_type(column))
+        T::of(table.column(column)?).ok_or_else(|| of_another_type(column))
     }
 }
 
 impl<'a, T: ArrowPrimitiveType> Numbers<'a, T> {
-    /// The view of an array.
-    pub fn new(array: &'a PrimitiveArray<T>) -> Self {
-        let (rows, nulls) = (array.len(), array.nulls().filter(|nulls| nulls.null_count() > 0));
-        let values = if array.null_count() == rows { &[] } else { &array.values()[..] };
-        Self { values, rows, nulls }
+    /// The view of an array, or of [`Counts`].
+    pub fn new(numbers: impl Into<Self>) -> Self {
+        numbers.into()
     }
 
     /// The value in a row; `None` if it is null or there is no such row.
     #[inline]
     pub fn get(&self, row: usize) -> Option<T::Native> {
-        let value = *self.values.get(row)?;
+        let value = match self.values.get(row) {
+            Some(value) => *value,
+            None => self.narrow?.get(row)?,
+        };
         self.nulls.is_none_or(|nulls| nulls.is_valid(row)).then_some(value)
     }
 
@@ -95,6 +99,29 @@ impl<'a, T: ArrowPrimitiveType> Numbers<'a, T> {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+}
+
+impl<'a, T: ArrowPrimitiveType> From<&'a PrimitiveArray<T>> for Numbers<'a, T> {
+    fn from(array: &'a PrimitiveArray<T>) -> Self {
+        let values = if array.null_count() == array.len() { &[] } else { &array.values()[..] };
+        Self { values, narrow: None, rows: array.len(), nulls: some_nulls(array) }
+    }
+}
+
+impl<'a> From<&'a Counts> for Numbers<'a, UInt64Type> {
+    fn from(counts: &'a Counts) -> Self {
+        match counts {
+            Counts::Wide(wide) => wide.into(),
+            Counts::Narrow(narrow) => {
+                let small = narrow.small();
+                Self { values: &[], narrow: Some(narrow), rows: small.len(), nulls: some_nulls(small) }
+            }
+        }
+    }
+}
+
+fn some_nulls(array: &dyn Array) -> Option<&NullBuffer> {
+    array.nulls().filter(|nulls| nulls.null_count() > 0)
 }
 
 impl<'a> Words<'a> {

@@ -32,7 +32,7 @@ use super::actor;
 use super::records::{Recorded, Sends};
 use crate::baseline::Baseline;
 use crate::capture::Metadata;
-use crate::model::frame::DataFrame;
+use crate::model::frame::{Column, DataFrame};
 use crate::{Result, parallel};
 
 /// The tables of one capture. Each is declared once, with its columns, their types and what they
@@ -130,7 +130,8 @@ impl Tables {
         texts: &TextColumns,
     ) -> Result<Self> {
         let process_bins = over_time::process_bins(&mem::take(&mut recorded.process_bins), texts)?;
-        let endpoint_bins = over_time::endpoint_bins(&mem::take(&mut recorded.endpoint_bins), texts)?;
+        let mut endpoint_bins = over_time::endpoint_bins(&mem::take(&mut recorded.endpoint_bins), texts)?;
+        endpoint_bins.map(Column::narrow);
         let sends = mem::take(&mut recorded.sends);
         let queries = questions::queries(&mem::take(&mut recorded.queries), texts)?;
         let recorded = &*recorded;

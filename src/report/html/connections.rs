@@ -6,7 +6,7 @@
 use std::rc::Rc;
 
 use ahash::{AHashMap, AHashSet};
-use arrow_array::{ArrowPrimitiveType, PrimitiveArray};
+use arrow_array::ArrowPrimitiveType;
 use serde::{Serialize, Serializer};
 
 use crate::Result;
@@ -272,7 +272,7 @@ fn column<'a>(
 }
 
 fn numbers<'a, T: ArrowPrimitiveType>(
-    values: &'a PrimitiveArray<T>,
+    values: impl Into<Numbers<'a, T>>,
     rows: &Rows,
     number: fn(T::Native) -> Option<Number>,
 ) -> Cells<'a> {

@@ -58,6 +58,7 @@ fn run_one(entry: &Entry, context: &Context<'_>, config: &Config) -> Run {
 mod tests {
     use super::super::detectors::beacon::{Beacon, Thresholds};
     use super::super::detectors::isolation_forest::IsolationForest;
+    use super::super::detectors::port_scan::PortScan;
     use super::*;
     use crate::Result;
     use crate::capture::Metadata;
@@ -107,6 +108,18 @@ mod tests {
             assert!(runs[0].output.findings.is_empty());
             assert_eq!(runs[1].status, Status::Ran);
         }
+    }
+
+    #[test]
+    fn a_run_has_the_thresholds_with_which_it_ran() {
+        let config = Config::parse("[port-scan]\nports = 20\n").unwrap();
+        let tables = Capture::new(60).tables();
+        let runs = run_all(&config.context(&tables, &Metadata::default()), &config);
+        let run = runs.iter().find(|run| run.about.id == "port-scan").unwrap();
+        let mut defaults = toml::Table::try_from(<PortScan as Detector>::Config::default()).unwrap();
+        assert_ne!(run.thresholds, defaults);
+        defaults.insert("ports".to_owned(), 20.into());
+        assert_eq!(run.thresholds, defaults);
     }
 
     #[test]

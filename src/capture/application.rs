@@ -133,4 +133,36 @@ mod tests {
         assert_eq!(Application::read_protocol("SSH").as_deref(), Some("ssh"));
         assert_eq!(Application::read_protocol("a b"), None);
     }
+
+    #[test]
+    fn fingerprints_names_and_protocols_are_kept_only_in_their_form() {
+        let (ja3, ja4) = ("0123456789ABCDEF0123456789abcdef", "t13d1516h2_8daaf6152771_e5627efa2ab1");
+        assert_eq!(Application::read_ja3(ja3), Some(ja3.to_ascii_lowercase()));
+        for text in [&ja3[1..], &ja3.replace('F', "G"), &format!("{ja3}0"), ""] {
+            assert_eq!(Application::read_ja3(text), None, "{text}");
+        }
+        assert_eq!(Application::read_ja4(ja4).as_deref(), Some(ja4));
+        assert_eq!(Application::read_ja4(&ja4.replace('t', "q")).unwrap(), ja4.replace('t', "q"));
+        let broken = [
+            ja4.replacen('t', "x", 1),
+            ja4.replacen('_', "0", 1),
+            format!("{}0{}", &ja4[..23], &ja4[24..]),
+            ja4.replace("8da", "8-a"),
+            format!("{ja4}0"),
+            ja4[..35].to_owned(),
+        ];
+        for text in &broken {
+            assert_eq!(Application::read_ja4(text), None, "{text}");
+        }
+        let protocol = |text: &str| Application::read_protocol(text).map(Cow::into_owned);
+        assert_eq!(protocol("HTTP/1.1").as_deref(), Some("http/1.1"));
+        assert_eq!(protocol(&"a".repeat(32)), Some("a".repeat(32)));
+        for text in ["", "a b", "é", &"a".repeat(33)] {
+            assert_eq!(protocol(text), None, "{text}");
+        }
+        assert_eq!(Application::read_name("  CN=a  ").as_deref(), Some("CN=a"));
+        assert_eq!(Application::read_name("  "), None);
+        let long = "é".repeat(MOST_NAME_BYTES);
+        assert_eq!(Application::read_name(&format!("a{long}")).unwrap().len(), MOST_NAME_BYTES - 1);
+    }
 }

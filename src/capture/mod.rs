@@ -35,6 +35,8 @@ mod sealed;
 mod selection;
 mod source;
 mod stable_id;
+#[cfg(test)]
+mod tests;
 mod thrift;
 mod verify;
 mod volatile;

@@ -127,6 +127,37 @@ mod tests {
     }
 
     #[test]
+    fn every_record_type_of_iana_has_its_mnemonic() {
+        let names = [
+            (1, "A NS"),
+            (5, "CNAME SOA"),
+            (10, "NULL"),
+            (12, "PTR HINFO"),
+            (15, "MX TXT"),
+            (24, "SIG KEY"),
+            (28, "AAAA LOC"),
+            (33, "SRV"),
+            (35, "NAPTR"),
+            (37, "CERT"),
+            (39, "DNAME"),
+            (41, "OPT"),
+            (43, "DS SSHFP"),
+            (46, "RRSIG NSEC DNSKEY"),
+            (50, "NSEC3 NSEC3PARAM TLSA SMIMEA"),
+            (59, "CDS CDNSKEY OPENPGPKEY"),
+            (64, "SVCB HTTPS"),
+            (99, "SPF"),
+            (249, "TKEY TSIG IXFR AXFR"),
+            (255, "ANY URI CAA"),
+        ];
+        for (first, names) in names {
+            for (number, name) in (first..).zip(names.split(' ')) {
+                assert_eq!(record_type(number), name, "{number}");
+            }
+        }
+    }
+
+    #[test]
     fn every_response_code_of_iana_has_its_mnemonic() {
         let names = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 16, 23].map(response_code).join(" ");
         assert_eq!(

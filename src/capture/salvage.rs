@@ -140,11 +140,12 @@ impl Salvage {
                 continue;
             }
             let before = self.found.metadata.as_ref().map_or(0, |metadata| metadata.ticks_taken);
-            let (mut rows_lost, mut doubled) = (0, 0);
+            let (mut rows_lost, mut doubled) = (0, BTreeSet::new());
             for (rows, metadata) in journal.ticks {
                 // A copy of another journal, or one from another time: its ticks are already there.
                 if metadata.ticks_taken <= before && before > 0 {
-                    doubled += 1;
+                    // By its number: the first rows of a journal are in it twice.
+                    doubled.insert(metadata.ticks_taken);
                     continue;
                 }
                 rows_lost += absorbed.add(rows);
@@ -158,9 +159,10 @@ impl Salvage {
             if rows_lost > 0 {
                 self.illegible.push(format!("{rows_lost} rows of {name} refer to lost data"));
             }
-            if doubled > 0 {
+            if !doubled.is_empty() {
+                let ticks = doubled.len();
                 self.illegible
-                    .push(format!("{doubled} ticks of {name} were already present and were not added twice"));
+                    .push(format!("{ticks} ticks of {name} were already present and were not added twice"));
             }
         }
         self.rows = absorbed.group;

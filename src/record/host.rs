@@ -1,5 +1,6 @@
 //! The recorded host, behind a trait: the real ones and those of the tests.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::Timestamp;
@@ -68,6 +69,11 @@ pub trait Host {
 
     /// The status so far of every source that was tried.
     fn reports(&self) -> Vec<SourceReport>;
+
+    /// The addresses that its interfaces have now.
+    fn addresses(&self) -> Vec<IpAddr> {
+        super::host_info::host_addresses()
+    }
 }
 
 /// Opens this host by the best method available: the kernel's socket diagnostics on Linux, else the

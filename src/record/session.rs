@@ -10,7 +10,7 @@ use tracing::field::Empty;
 use super::budget::Budget;
 use super::clock::{Clock, Timestamp};
 use super::host::{Host, Seen, Tick};
-use super::host_info::{HostInfo, host_addresses};
+use super::host_info::HostInfo;
 use super::pause::PauseLog;
 use super::schedule::{MIN_INTERVAL, Plan, Schedule};
 use super::segment;
@@ -85,6 +85,7 @@ pub fn record(
 ) -> Result<Recording> {
     let start = clock.now();
     let mut session = Session::new(plan, start);
+    session.addresses.extend(host.addresses());
     let spool = WriterThread::start(output, &session.describe(start, facts, host))?;
     let outcome = session.run(host, (clock, stop), facts, &spool, progress);
     let ending = session.ending(&spool);
@@ -92,7 +93,7 @@ pub fn record(
     let mut rows = spool.take_empty();
     host.finish(end, &mut rows);
     spool.push(rows, None);
-    session.addresses.extend(host_addresses());
+    session.addresses.extend(host.addresses());
     let metadata = session.describe(end, facts, host);
     // If the writer failed, its error explains why the rows could not be sent.
     let Ended { rows, bytes, pauses, files, notes } = match (outcome, session.ticks_taken) {
@@ -138,7 +139,7 @@ impl Session {
             interval_changes: Vec::new(),
             ticks_taken: 0,
             seen: Seen::default(),
-            addresses: host_addresses().into_iter().collect(),
+            addresses: BTreeSet::new(),
             failures: None,
         }
     }
@@ -197,7 +198,7 @@ impl Session {
         }
         self.ticks_taken += 1;
         if self.ticks_taken.is_multiple_of(ADDRESSES_EVERY_TICKS) {
-            self.addresses.extend(host_addresses());
+            self.addresses.extend(host.addresses());
         }
         let so_far = self.describe(moment, facts, host);
         Ok(spool.push(rows, Some(so_far)))

@@ -46,6 +46,8 @@ pub(super) struct Worker {
     previous: Option<PreviousPart>,
     /// Rows of the file at the last row group.
     rows_on_disk: u64,
+    /// [`MOST_ROW_GROUPS`], except in tests.
+    most_row_groups: u64,
     written: Arc<Written>,
 }
 
@@ -82,6 +84,7 @@ impl Worker {
             bytes_before: 0,
             previous: None,
             rows_on_disk: 0,
+            most_row_groups: MOST_ROW_GROUPS,
             written,
         };
         worker.state = State::Writing(Box::new(worker.create(&path, output.overwrite)?));
@@ -153,7 +156,7 @@ impl Worker {
         let State::Writing(writer) = &self.state else { return false };
         let rotation = &self.output.rotation;
         let mut is_due = rotation.max_bytes.is_some_and(|most| bytes_expected(writer) >= most)
-            || writer.row_groups() >= MOST_ROW_GROUPS;
+            || writer.row_groups() >= self.most_row_groups;
         if let Some(every) = rotation.every {
             // On a grid, so that a late tick does not shift all later files.
             let every_ns = i64::try_from(every.as_nanos()).unwrap_or(i64::MAX).max(1);
@@ -405,4 +408,34 @@ fn bytes_expected(writer: &Writer) -> u64 {
     let (bytes, waiting) = (writer.bytes_written(), writer.rows_in_memory());
     let written = writer.rows() - waiting;
     bytes + (waiting * bytes).checked_div(written).unwrap_or(waiting * BYTES_PER_ROW)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::series::Rotation;
+    use super::*;
+    use crate::capture::{CaptureFile, Protocol};
+
+    #[test]
+    fn a_recording_goes_on_in_another_file_when_one_has_as_many_row_groups_as_a_reader_should_meet() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("web.parquet");
+        let rotation = Rotation::default();
+        let (overwrite, upload) = (Overwrite::Never, None);
+        let output =
+            Output { path: path.clone(), overwrite, key: None, group_may_read: false, upload, rotation };
+        let mut worker = Worker::open(&output, &Metadata::default(), Arc::default()).unwrap();
+        worker.most_row_groups = 1;
+        let row = |tick| Row { tick, ..Row::snapshot(7, Protocol::Tcp, ([127, 0, 0, 1].into(), 80)) };
+        let so_far = |ticks_taken| Metadata { ticks_taken, ..Metadata::default() };
+        // As many rows as fill a row group, and two more snapshots.
+        worker.take(&vec![row(0); 128 * 1024], Some(&so_far(1))).unwrap();
+        worker.take(&[row(1)], Some(&so_far(2))).unwrap();
+        let second = worker.path().to_path_buf();
+        worker.take(&[row(2)], Some(&so_far(3))).unwrap();
+        worker.end_file(0, &so_far(3)).unwrap();
+        let rows = |path: &Path| CaptureFile::open(path).unwrap().rows();
+        assert_ne!(second, path);
+        assert_eq!((rows(&path), rows(&second)), (128 * 1024 + 1, 2), "they share a snapshot");
+    }
 }

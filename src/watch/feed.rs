@@ -229,7 +229,7 @@ impl Inner {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::capture::Protocol;
+    use crate::capture::{Owner, Protocol};
 
     /// A snapshot of one socket, `number` seconds after the start.
     pub(in super::super) fn tick(number: u32) -> KeptTick {
@@ -261,6 +261,43 @@ pub(super) mod tests {
         let ends = |ticks: Vec<Arc<KeptTick>>| (ticks[0].number, ticks[ticks.len() - 1].number);
         assert_eq!((ends(feed.last_minute()), feed.memory_s()), ((939, 999), 60.0));
         assert_eq!(ends(feed.window()), (399, 999));
+    }
+
+    /// Rows that take about a megabyte: a command line that nothing makes shorter.
+    fn large_rows() -> PackedTick {
+        let mut state = 1_u64;
+        let mut letters = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            char::from(b' ' + (state >> 58) as u8)
+        };
+        let cmdline = (0..700_000).map(|_| letters()).collect();
+        let owner = Some(Arc::new(Owner { cmdline: Some(cmdline), ..Owner::default() }));
+        let rows = tick(0).rows.unpack().into_iter().map(|row| Row { owner: owner.clone(), ..row });
+        PackedTick::pack(&rows.collect::<Vec<_>>()).unwrap()
+    }
+
+    #[test]
+    fn memory_is_bounded_and_a_minute_is_kept_as_long_as_it_can_be() {
+        let rows = large_rows();
+        let size = rows.bytes();
+        assert!((1_000_000..1_200_000).contains(&size), "{size}");
+        let large = |number| KeptTick { rows: rows.clone(), ..tick(number) };
+        let first = |feed: &Feed| feed.window()[0].number;
+        let held = |feed: &Feed| feed.window().iter().map(|tick| tick.rows.bytes()).sum::<usize>();
+        // More than the window may take, and all of it stays for a minute.
+        let feed = Feed::default();
+        (0..20).for_each(|number| feed.keep(large(number)));
+        (20..61).for_each(|number| feed.keep(tick(number)));
+        assert_eq!((first(&feed), feed.window().len()), (0, 61));
+        (61..64).for_each(|number| feed.keep(tick(number)));
+        assert_eq!(first(&feed), 3);
+        (64..90).for_each(|number| feed.keep(tick(number)));
+        assert!(held(&feed) <= WINDOW_BYTES && held(&feed) + size > WINDOW_BYTES, "{}", held(&feed));
+        // A minute is not kept at any price.
+        let feed = Feed::default();
+        (0..80).for_each(|number| feed.keep(KeptTick { number, ..large(number / 2) }));
+        assert!(held(&feed) <= MOST_BYTES && held(&feed) + size > MOST_BYTES, "{}", held(&feed));
+        assert_eq!(feed.newest().unwrap().number, 79);
     }
 
     #[test]

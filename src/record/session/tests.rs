@@ -64,6 +64,11 @@ impl Host for FakeHost {
             detail: "one socket".to_owned(),
         }]
     }
+
+    /// Another one after each snapshot.
+    fn addresses(&self) -> Vec<IpAddr> {
+        vec![IpAddr::from([192, 0, 2, self.asked as u8])]
+    }
 }
 
 /// Records with a tick every 100 ms.
@@ -236,6 +241,19 @@ fn a_planned_recording_ends_on_its_grid_and_describes_itself() {
     assert_eq!(read.metadata().host_name.as_deref(), Some("web01"));
     assert_eq!(read.metadata().sources.len(), 1);
     assert!(!read.metadata().is_degraded());
+}
+
+#[test]
+fn an_address_that_the_host_gets_during_the_recording_is_one_of_its_addresses() {
+    let folder = tempfile::tempdir().unwrap();
+    let recording = run(&folder.path().join("x.parquet"), Some(14_950), &[], None).unwrap();
+    assert_eq!(recording.metadata.ticks_taken, 150);
+    let addresses = recording.metadata.host_addresses;
+    assert_eq!(
+        addresses,
+        ["192.0.2.0", "192.0.2.60", "192.0.2.120", "192.0.2.150"],
+        "read every 60 snapshots"
+    );
 }
 
 #[test]

@@ -1,5 +1,8 @@
 //! The end of the pass: what needs the whole capture to be known, and the order of the records.
 
+#[cfg(test)]
+mod tests;
+
 use std::net::IpAddr;
 
 use ahash::AHashMap;

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 pub(crate) use self::conn::Conn;
 pub(crate) use self::findings::{measured, the_only};
 pub(crate) use self::question::Question;
+pub(crate) use self::reviewed::{check_text, short};
 use super::detector::{Context, Detector, Outcome, Output};
 use super::records::{
     ApplicationId, Connection, EndpointBin, EndpointId, Process, ProcessBin, ProcessId, Query, Recorded,

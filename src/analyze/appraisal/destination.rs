@@ -283,6 +283,26 @@ mod tests {
     }
 
     #[test]
+    fn what_stays_on_the_host_or_on_the_segment_is_said_to() {
+        let mut capture = Capture::new(60);
+        let segment = ["224.0.0.251", "169.254.7.7", "255.255.255.255"];
+        for addr in segment {
+            capture.add(Conn::to(addr, 5_000).udp());
+        }
+        capture.add(Conn::to("192.168.1.10", 8080)).add(Conn::to("127.0.0.1", 8080).internal());
+        for addr in segment {
+            assert!(
+                ids(&capture, addr).contains(&"destination-segment"),
+                "{addr}: {:?}",
+                ids(&capture, addr)
+            );
+        }
+        for addr in ["192.168.1.10", "127.0.0.1"] {
+            assert_eq!(ids(&capture, addr), ["destination-own-host"], "{addr}");
+        }
+    }
+
+    #[test]
     fn a_private_address_is_no_excuse_if_it_is_of_another_network() {
         let mut capture = Capture::new(60);
         capture.add(Conn::to("10.10.10.5", 8080)).add(Conn::to("192.168.1.7", 8080));

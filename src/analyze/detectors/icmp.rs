@@ -344,4 +344,24 @@ mod tests {
         assert!(flow((600, 600 * 84), (590, 590 * 84)).run::<Icmp>().findings.is_empty());
         assert!(flow((5, 7_000), (5, 7_000)).run::<Icmp>().findings.is_empty());
     }
+
+    #[test]
+    fn two_messages_a_second_are_no_more_than_a_ping_that_is_in_a_hurry() {
+        let says = |sent: u64| {
+            let finding = the_only(flow((sent, sent * 1_008), (60, 60 * 1_008)).run::<Icmp>().findings);
+            finding.judgement.explanation.contains("where ping sends one")
+        };
+        assert!(!says(120) && says(121));
+    }
+
+    #[test]
+    fn differences_within_what_is_lost_on_the_way_are_none() {
+        let says = |received: u64| {
+            let finding =
+                the_only(flow((1_000, 1_000_000), (received, received * 1_000)).run::<Icmp>().findings);
+            finding.judgement.explanation.contains("the two directions differ")
+        };
+        let most = (ECHO_TOLERANCE * 1_000.0) as u64;
+        assert!(!says(1_000) && !says(1_000 - most) && says(1_000 - most - 1));
+    }
 }

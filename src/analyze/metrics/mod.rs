@@ -15,6 +15,8 @@ mod overview;
 mod shares;
 mod sockets;
 mod tcp;
+#[cfg(test)]
+mod tests;
 mod traffic;
 
 use std::thread;

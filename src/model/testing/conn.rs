@@ -41,6 +41,9 @@ impl Conn {
     pub(crate) fn to(addr: &str, port: u16) -> Self {
         let scope = match addr {
             a if a.starts_with("127.") => Scope::Loopback,
+            a if a.starts_with("224.") => Scope::Multicast,
+            a if a.starts_with("169.254.") => Scope::LinkLocal,
+            "255.255.255.255" => Scope::Broadcast,
             a if a.starts_with("10.") || a.starts_with("192.168.") => Scope::Private,
             _ => Scope::Public,
         };

@@ -35,9 +35,16 @@ thread_local! {
     static ASKED: RefCell<usize> = const { RefCell::new(0) };
 }
 
-/// Compares an outcome with its reviewed text; tests that all run in the main thread (`--test-threads=1`) have none.
+/// Compares an outcome of a detector with its reviewed text.
 #[track_caller]
 pub(super) fn check(detector: &str, outcome: &Outcome) {
+    check_text(detector, &text_of(outcome));
+}
+
+/// Compares a text with the reviewed one, in the file of this name; tests that all run in the main thread
+/// (`--test-threads=1`) have none.
+#[track_caller]
+pub(crate) fn check_text(file: &str, current: &str) {
     let thread = thread::current();
     let Some(test) = thread.name().filter(|name| name.contains("::")) else { return };
     let number = ASKED.with_borrow_mut(|asked| {
@@ -48,12 +55,12 @@ pub(super) fn check(detector: &str, outcome: &Outcome) {
         return;
     }
     let test = test.strip_prefix("analyze::detectors::").unwrap_or(test);
-    let (key, current) = (format!("{test}, {number}"), text_of(outcome));
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/data/outcomes/{detector}.txt"));
+    let key = format!("{test}, {number}");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/data/outcomes/{file}.txt"));
     let reviewed = {
         let _alone = FILES.lock().unwrap_or_else(PoisonError::into_inner);
         if std::env::var_os("UPDATE").is_some() {
-            update(&path, &key, &current);
+            update(&path, &key, current);
         }
         entries(&path).remove(&key).unwrap_or_default()
     };
@@ -147,7 +154,7 @@ fn write_table(text: &mut String, name: &str, table: &DataFrame) {
 }
 
 /// Five digits: more of them depend on the machine's mathematics.
-fn short(value: f64) -> String {
+pub(crate) fn short(value: f64) -> String {
     let rounded: f64 = format!("{value:.4e}").parse().unwrap();
     if value.fract() == 0.0 || !value.is_finite() {
         value.to_string()

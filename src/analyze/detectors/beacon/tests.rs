@@ -313,6 +313,15 @@ fn a_rhythm_of_a_whole_days_log_is_kept_day_and_night_and_that_of_a_working_day_
     };
     assert!(says(288), "a check-in every five minutes of the day");
     assert!(!says(144), "twelve hours");
+    let with_gaps = |every: u32| {
+        let mut capture = Capture::new(86_400);
+        for n in (0..288).filter(|n| n % every != 3) {
+            capture.add(Conn::to("203.0.113.66", 443).unowned().at(f64::from(n) * 300.0));
+        }
+        only(&capture).judgement.explanation.contains("day and night")
+    };
+    assert!(with_gaps(20), "one in twenty is missing");
+    assert!(!with_gaps(5), "one in five is missing");
 }
 
 #[test]

@@ -125,3 +125,18 @@ fn the_explanation_gives_the_busiest_and_the_median_window_and_how_long_it_laste
     };
     assert!(confidence(150) < confidence(300) && confidence(300) < confidence(900));
 }
+
+#[test]
+fn a_peak_is_surer_from_the_least_deviation_on() {
+    let mut capture = Capture::new(600);
+    add(&mut capture, &visit(), 80, 100.0, 5.0);
+    let finding = only(&capture);
+    let z = finding.evidence.measurements.iter().find(|m| m.name == "robust z").unwrap().value;
+    let confidence = |min_z: f64| {
+        let config = Thresholds { min_z, always_connections: 60, ..Thresholds::default() };
+        let Outcome::Ran(output) = capture.outcome_with::<Burst>(&config) else { panic!("skipped") };
+        the_only(output.findings).judgement.confidence.get()
+    };
+    assert!(confidence(z) > confidence(z * 1.001), "at the threshold, and short of it");
+    assert!(confidence(z / 2.0) > confidence(z));
+}

@@ -223,6 +223,9 @@ mod tests {
         let curve: Vec<f64> = (0..90).map(|n| 0.3 + f64::from(n) / 1_000.0).chain([2.0, 4.0, 6.0]).collect();
         assert!((knee(&curve).unwrap() - 0.389).abs() < 0.01, "{:?}", knee(&curve));
         assert_eq!(knee(&[]), None);
+        assert_eq!(knee(&[2.0]), Some(2.0));
+        assert_eq!(knee(&[0.0, 0.0, 0.3, 1.0]), Some(0.3));
+        assert_eq!(knee(&[5.0, 5.0, 8.0, 15.0]), Some(8.0), "the same curve, elsewhere and larger");
     }
 
     fn labels(values: &[f32], columns: usize, config: &Thresholds) -> Vec<Option<u32>> {

@@ -174,3 +174,56 @@ fn a_tunnel_through_another_server_is_told_beside_one_that_is_known_by_its_names
     };
     assert_eq!((found("192.168.1.1"), found("198.51.100.9")), (1, 2));
 }
+
+/// Names in domains that do not exist, each at its second.
+fn dead(names: impl IntoIterator<Item = (f64, String)>) -> Output {
+    let mut capture = Capture::new(4 * 3_600);
+    capture.add(Conn::to("192.168.1.1", 53).udp().by("app", 100).lasting(14_000.0));
+    for (at_s, name) in names {
+        capture.ask(Question::of(name).without_such_name().at(at_s));
+    }
+    capture.run::<Dns>()
+}
+
+#[test]
+fn the_hour_with_most_dead_domains_counts() {
+    // One every six minutes for four hours, and thirty within ten minutes of the third.
+    let steady = (0..40).map(|n| (f64::from(n) * 360.0, n));
+    let dense = (0..30).map(|n| (9_000.0 + f64::from(n) * 20.0, 100 + n));
+    let output =
+        dead(steady.clone().chain(dense).map(|(at, n)| (at, format!("{}.com", coded(n as usize, 14)))));
+    assert!(
+        crate::model::testing::measured(&the_only(output.findings), "dead domains within an hour") >= 40.0
+    );
+    assert!(dead(steady.map(|(at, n)| (at, format!("{}.com", coded(n as usize, 14))))).findings.is_empty());
+}
+
+#[test]
+fn dead_names_of_words_are_less_suspicious_than_drawn_ones_or_ones_that_look_generated() {
+    let of = |name: &dyn Fn(u32) -> String| {
+        the_only(dead((0..60).map(|n| (f64::from(n) * 10.0, name(n)))).findings).judgement.severity
+    };
+    let words = ["paper", "garden", "window", "table", "river", "music", "summer", "orange"];
+    let word = |n: u32| words[n as usize % 8];
+    let of_words = |n: u32| format!("{}{}{}.com", word(n), word(n / 8 + 3), word(n / 3 + 1));
+    assert!(of(&of_words) < of(&|n| format!("{}.com", coded(n as usize, 14))));
+    // Half of them, and fewer than half.
+    let mixed = |n: u32, drawn: u32| {
+        if n % 10 < drawn { format!("{}.com", coded(n as usize, 20)) } else { of_words(n) }
+    };
+    assert!(of(&|n| mixed(n, 2)) <= of(&|n| mixed(n, 6)));
+}
+
+#[test]
+fn what_names_can_carry_decides_how_much_they_weigh() {
+    // Five bits for each character: 800 names of 30 are 15 kB, 300 of 16 are 3 kB, and 4 kB a day are much.
+    let weight = |number: usize, chars: usize| {
+        let output = asking(number, |n| Question::of(format!("{}.evil.example", coded(n, chars))));
+        output
+            .findings
+            .first()
+            .map(|finding| crate::model::testing::measured(finding, "weight of the evidence"))
+    };
+    assert!(weight(800, 30) > weight(300, 16), "{:?} {:?}", weight(800, 30), weight(300, 16));
+    assert_eq!(weight(30, 4), None);
+}

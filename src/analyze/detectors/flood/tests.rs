@@ -144,3 +144,32 @@ fn a_service_whose_answers_are_many_times_the_requests_amplifies() {
     assert!(requests(53, 200).run::<Flood>().findings.is_empty(), "ordinary answers");
     assert!(requests(4_433, 1_400).run::<Flood>().findings.is_empty(), "a service that asks who is there");
 }
+
+/// Whether flows of datagrams to one server outside are a flood: when each begins, how long it lasts, how many it has
+/// and how many come back.
+fn is_flood(flows: &[(f64, f64, u64, u64)]) -> bool {
+    let mut capture = Capture::new(900);
+    for (port, (at_s, duration_s, sent, received)) in (20_000..).zip(flows) {
+        let conn = Conn::to("203.0.113.5", 80).udp().local_port(port).at(*at_s).lasting(*duration_s);
+        let conn = conn.bytes(500 * sent, 100 * received);
+        capture.add(conn.packets_sent(*sent).packets_received(*received));
+    }
+    !capture.run::<Flood>().findings.is_empty()
+}
+
+#[test]
+fn datagrams_count_in_the_minute_that_has_most_of_them() {
+    // 5,000 in all, and 3,000 in a minute, are the least.
+    assert!(is_flood(&[(0.0, 60.0, 5_000, 0)]) && !is_flood(&[(0.0, 60.0, 4_999, 0)]));
+    assert!(is_flood(&[(0.0, 100.0, 5_000, 0)]), "3,000 in each minute");
+    assert!(!is_flood(&[(0.0, 101.0, 5_000, 0)]));
+    assert!(is_flood(&[(0.0, 600.0, 30_000, 0)]) && !is_flood(&[(0.0, 600.0, 29_000, 0)]));
+    assert!(is_flood(&[(0.0, 1.0, 2_500, 0), (59.0, 1.0, 2_500, 0)]));
+    assert!(!is_flood(&[(0.0, 1.0, 2_500, 0), (61.0, 1.0, 2_500, 0)]));
+    assert!(is_flood(&[(0.0, 1.0, 2_000, 0), (70.0, 1.0, 1_500, 0), (100.0, 1.0, 1_500, 0)]));
+}
+
+#[test]
+fn as_many_answers_as_a_flood_may_have_are_one_in_a_hundred() {
+    assert!(is_flood(&[(0.0, 60.0, 18_000, 180)]) && !is_flood(&[(0.0, 60.0, 18_000, 181)]));
+}

@@ -4,10 +4,20 @@ use crate::model::testing::{Capture, Conn, the_only};
 
 /// Requests of one client to the web server of this host, one every `gap_s` seconds or a bit later.
 fn requests(client: &str, number: u16, gap_s: f64, bytes: impl Fn(u64) -> (u64, u64)) -> Vec<Finding> {
+    requests_on(80, client, number, gap_s, bytes)
+}
+
+fn requests_on(
+    port: u16,
+    client: &str,
+    number: u16,
+    gap_s: f64,
+    bytes: impl Fn(u64) -> (u64, u64),
+) -> Vec<Finding> {
     let mut capture = Capture::new(7_200);
     for n in 0..number {
         let (asked, answered) = bytes(u64::from(n));
-        let conn = Conn::to(client, 20_000 + n).local_port(80).inbound().lasting(0.2);
+        let conn = Conn::to(client, 20_000 + n).local_port(port).inbound().lasting(0.2);
         let at = f64::from(n) * gap_s + f64::from(n * 7 % 5) * gap_s / 5.0;
         capture.add(conn.bytes(answered, asked).at(at));
     }
@@ -43,6 +53,20 @@ fn visitors_guesses_and_load_tests_are_no_scan() {
     assert!(requests("203.0.113.5", 400, 2.0, |n| (150 + n * 13 % 70, 900 + 311 * n)).is_empty(), "visitors");
     assert!(requests("203.0.113.5", 400, 2.0, |n| (540 + n % 12, 900)).is_empty(), "guesses at a login");
     assert!(requests("192.168.1.77", 700, 0.1, |_| (160, 900)).is_empty(), "a load test");
+}
+
+#[test]
+fn a_scan_is_of_a_web_server_with_short_requests_that_are_not_all_alike() {
+    let found = |port, number, bytes: &dyn Fn(u64) -> (u64, u64)| {
+        !requests_on(port, "203.0.113.5", number, 2.0, bytes).is_empty()
+    };
+    assert!(found(80, 400, &tried) && found(8080, 400, &tried));
+    assert!(!found(5_432, 400, &tried), "a database");
+    assert!(!found(80, 400, &|n| (tried(n).0 + 1_000_000, tried(n).1)), "uploads");
+    assert!(!found(80, 400, &|n| (150 + n % 3 * 30, tried(n).1)), "a few forms");
+    // As many answers are alike as must be, and one fewer.
+    let alike = |share: u64| move |n: u64| (tried(n).0, if n % 100 < share { 489 } else { 1_000 + 700 * n });
+    assert!(found(80, 400, &alike(55)) && !found(80, 400, &alike(45)));
 }
 
 #[test]

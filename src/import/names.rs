@@ -23,6 +23,8 @@ const MOST_ANSWERS: usize = 64;
 /// What tells a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum NameSource {
+    /// The server in the path of a share that an SMB client asked for.
+    Smb,
     /// A request in clear text.
     Http,
     /// The server name of a TLS or QUIC client.

@@ -3,6 +3,11 @@
 /// No log has times beyond the year 9999.
 const MOST_SECONDS: i64 = 253_402_300_799;
 
+/// Where the fraction of a number begins: at its dot, or at its comma, as exports of a European system write it.
+pub(super) fn decimal_mark(text: &[u8]) -> Option<usize> {
+    text.iter().position(|byte| matches!(byte, b'.' | b','))
+}
+
 /// Seconds with an optional fraction as µs; digits beyond the sixth are dropped. None for
 /// anything else, also for an exponent.
 pub(super) fn micros(text: &[u8]) -> Option<i64> {
@@ -10,7 +15,7 @@ pub(super) fn micros(text: &[u8]) -> Option<i64> {
         Some(rest) => (true, rest),
         None => (false, text),
     };
-    let dot = text.iter().position(|byte| *byte == b'.');
+    let dot = decimal_mark(text);
     let (whole, fraction) = dot.map_or((text, [].as_slice()), |dot| (&text[..dot], &text[dot + 1..]));
     let seconds = i64::try_from(unsigned(whole)?).ok().filter(|seconds| *seconds <= MOST_SECONDS)?;
     let mut micros = 0;
@@ -92,10 +97,12 @@ mod tests {
 
     #[test]
     fn seconds_become_microseconds() {
-        let cases: [(&str, Option<i64>); 13] = [
+        let cases: [(&str, Option<i64>); 15] = [
             ("1700000000.123456", Some(1_700_000_000_123_456)),
             ("0.000000", Some(0)),
             ("1.5", Some(1_500_000)),
+            ("1,5", Some(1_500_000)),
+            ("1.000,5", None),
             ("2", Some(2_000_000)),
             ("2.", Some(2_000_000)),
             ("-0.25", Some(-250_000)),

@@ -178,6 +178,18 @@ impl<'a> Output<'a> {
         }
     }
 
+    /// Says how many connections were given up before their end because too many were open, if any.
+    pub fn connections_split(&mut self, number: u64) {
+        if number > 0 {
+            let detail = format!(
+                "too many connections were open at once to keep all of them: the later traffic of {} appears as \
+                 further connections",
+                super::plural(number, "connection")
+            );
+            self.source("connections-split", SourceStatus::Partial, detail);
+        }
+    }
+
     /// Takes the networks that the files mark as inside, unless some were given.
     pub fn mark_inside(&mut self, marks: &LocalNetHints) {
         if !self.metadata.inside.is_empty() {

@@ -33,7 +33,7 @@ pub(super) fn epoch(text: &[u8]) -> Option<i64> {
 
 /// The same for a number without an exponent.
 fn plain_epoch(text: &[u8]) -> Option<i64> {
-    let dot = text.iter().position(|byte| *byte == b'.').unwrap_or(text.len());
+    let dot = super::number::decimal_mark(text).unwrap_or(text.len());
     let whole = super::number::unsigned(text.get(..dot)?)?;
     let fraction = text.get(dot + 1..).unwrap_or_default();
     if !fraction.iter().all(u8::is_ascii_digit) {

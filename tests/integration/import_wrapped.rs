@@ -30,7 +30,8 @@ fn lines_that_grep_found_have_the_names_of_their_files_before_them() {
     }
     // Without a time that can be one, a line is no connection.
     let text = format!("see: {TSV}\n").replace("1700000000.25", "1.7");
-    import(folder.path(), text.as_bytes(), &[]).fails_saying(&["no known format"]);
+    import(folder.path(), text.as_bytes(), &[])
+        .fails_saying(&["without the names of its columns", "zeek-cut -c"]);
 }
 
 #[test]

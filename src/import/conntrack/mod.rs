@@ -130,13 +130,7 @@ impl Reader {
             );
             output.source("address-translation", SourceStatus::Partial, detail);
         }
-        if self.flows.split > 0 {
-            let detail = format!(
-                "{} were open at once, too many to keep: their later entries appear as further connections",
-                super::plural(self.flows.split, "connection")
-            );
-            output.source("flows-split", SourceStatus::Partial, detail);
-        }
+        output.connections_split(self.flows.split);
         output.times_read_as_utc(self.without_zone);
     }
 }

@@ -1,14 +1,16 @@
 //! What one event says.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::capture::{Counters, Owner, Protocol, TcpState};
+use crate::capture::{Application, Counters, Owner, Protocol, TcpState};
 use crate::import::log::{FlowRecord, StateHistory};
 use crate::import::names::{End, FlowRef, NameSource, Names};
 use crate::import::timestamp::{self, Timestamp};
 use crate::import::{address, envelope, number};
+use crate::wire::app_protocol;
 
 /// Characters of a text that are kept: a command line of Windows has at most 32,767.
 const MOST_CHARS: usize = 32_768;
@@ -136,6 +138,7 @@ impl Event {
         let start_us = self.time("/event/start").or_else(|| self.time("/firstPacket")).map(|ts| ts.us);
         let duration_us = match (start_us, end_us, self.number("/event/duration")) {
             (Some(start_us), Some(end_us), _) => Some(end_us - start_us),
+            _ if self.is_of_security_onion() => self.seconds_us("/event/duration"),
             (_, _, Some(ns)) => i64::try_from(ns / 1000).ok(),
             _ => None,
         };
@@ -160,8 +163,29 @@ impl Event {
                 ..Counters::default()
             },
             course: self.course(protocol),
-            application: None,
+            application: self.application(),
         })
+    }
+
+    /// Whether Security Onion made it of a record of Zeek: then its duration is in seconds, as Zeek has it, and not in
+    /// nanoseconds.
+    fn is_of_security_onion(&self) -> bool {
+        self.get("/connection/state").is_some() || self.get("/connection/history").is_some()
+    }
+
+    fn seconds_us(&self, path: &str) -> Option<i64> {
+        match self.get(path)? {
+            Value::String(text) => number::seconds(text.as_bytes()),
+            Value::Number(number) => number::seconds(number.to_string().as_bytes()),
+            _ => None,
+        }
+    }
+
+    /// The application protocol, where it names one and not what carries it.
+    fn application(&self) -> Option<Arc<Application>> {
+        let name = app_protocol::common_name(self.text("/network/protocol")?)?;
+        let is_carrier = ["tcp", "udp", "icmp", "ipv6-icmp", "sctp", "ip", "ipv4", "ipv6"].contains(&&*name);
+        (!is_carrier).then(|| Application::of_protocol(name))
     }
 
     /// What names the flow; empty if nothing does.
@@ -210,7 +234,9 @@ impl Event {
             || self.has("/event/type", "start") && !self.has("/event/type", "end");
         let course = match (
             protocol,
-            self.text("/zeek/connection/state").or_else(|| self.text("/zeek/conn/conn_state")),
+            ["/zeek/connection/state", "/zeek/conn/conn_state", "/connection/state"]
+                .into_iter()
+                .find_map(|path| self.text(path)),
         ) {
             (Protocol::Tcp, Some(word)) => StateHistory::of_zeek(word.as_bytes()),
             (Protocol::Tcp, None) if self.has("/event/action", "connection_attempted") => {
@@ -315,6 +341,9 @@ pub(super) fn join(known: &mut FlowRecord, report: &FlowRecord) {
         packets_received: most(mine.packets_received, theirs.packets_received),
         ..mine
     };
+    if known.application.is_none() {
+        known.application.clone_from(&report.application);
+    }
     let has_duration = known.duration_us.is_some() || report.duration_us.is_some() || end_us > start_us;
     known.start_us = start_us;
     known.duration_us = has_duration.then(|| end_us.saturating_sub(start_us));

@@ -123,3 +123,17 @@ fn only_events_of_this_schema_are_recognised() {
         assert!(!is_recognised(&other), "{other}");
     }
 }
+
+#[test]
+fn security_onion_has_zeeks_state_and_duration_in_seconds() {
+    let line = r#"{"@timestamp":"2023-11-14T22:13:20.250Z","event":{"dataset":"zeek.conn","module":"zeek","duration":1.5},"source":{"ip":"10.0.0.5","port":40000},"destination":{"ip":"192.0.2.10","port":443},"client":{"bytes":517,"packets":10},"server":{"bytes":4096,"packets":12},"network":{"transport":"tcp","protocol":"ssl"},"connection":{"state":"S1","history":"ShADad"},"log":{"id":{"uid":"CHhAvVGS1DHFjwGM9"}}}"#;
+    let connection = event(line).connection().unwrap();
+    assert_eq!((connection.start_us, connection.duration_us), (START, Some(1_500_000)));
+    assert_eq!(connection.course.last, Some(TcpState::Established));
+    assert_eq!((connection.counters.bytes_sent, connection.counters.packets_received), (Some(517), Some(12)));
+    let protocol =
+        |line: &str| event(line).connection().unwrap().application.and_then(|known| known.protocol.clone());
+    assert_eq!(protocol(line).as_deref(), Some("tls"));
+    assert_eq!(protocol(&line.replace("\"ssl\"", "\"tcp\"")), None);
+    assert_eq!(event(&line.replace("1.5", "\"2e-1\"")).connection().unwrap().duration_us, Some(200_000));
+}

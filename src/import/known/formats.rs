@@ -118,6 +118,20 @@ pub(super) const FORMATS: &[(Sign, Known)] = &[
     ),
     // Tables of connections.
     (
+        Test(lines::is_tcpview),
+        Known {
+            name: "a list that TCPView saved, without the names of its columns",
+            way: "netrec does not read it: run tcpvcon -a -n -c, and import that",
+        },
+    ),
+    (
+        Test(lines::is_bro_1),
+        Known {
+            name: "a conn.log of Bro before version 2",
+            way: "netrec does not read it: import packets of the same traffic, or a conn.log of a later version",
+        },
+    ),
+    (
         Test(lines::is_conntrack),
         Known {
             name: "a list of conntrack entries in a form that is not read",
@@ -338,4 +352,13 @@ pub(super) const FORMATS: &[(Sign, Known)] = &[
         Known { name: "a log of IIS", way: REQUESTS },
     ),
     (Test(lines::is_access_log), Known { name: "an access log of a web server", way: REQUESTS }),
+    // Only what nothing else tells.
+    (
+        Test(lines::has_unnamed_addresses),
+        Known {
+            name: "a list of addresses without the names of its columns",
+            way: "netrec needs to know which column is what: keep the names in the first line (zeek-cut -c), \
+                and with each connection its time, both addresses with their ports, and the protocol",
+        },
+    ),
 ];

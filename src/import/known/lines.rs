@@ -1,5 +1,7 @@
 //! Lines that tell a format of text by more than words.
 
+use std::net::IpAddr;
+
 /// `22:13:20.000000 IP 10.0.0.1.40000 > 192.0.2.1.443: Flags [S]`, with a number, a date or an interface before,
 /// with the header in brackets (`-v`), or with the frame (`-e`).
 pub(super) fn is_tcpdump(line: &str) -> bool {
@@ -49,6 +51,38 @@ pub(super) fn is_conntrack(line: &str) -> bool {
 /// `[TCP] C:\Windows\x.exe`, with what is known of it on the lines below.
 pub(super) fn is_tcpvcon(line: &str) -> bool {
     ["[TCP] ", "[UDP] ", "[TCPV6] ", "[UDPV6] "].iter().any(|name| line.starts_with(name))
+}
+
+/// `chrome.exe  4242  TCP  …` with tabs, or between commas: what TCPView saves, without the names of its columns.
+pub(super) fn is_tcpview(line: &str) -> bool {
+    let values: Vec<&str> = line.split(['\t', ',']).map(|value| value.trim_matches('"')).collect();
+    matches!(values.as_slice(), [_, pid, "TCP" | "UDP" | "TCPV6" | "UDPV6", _, _, _, _, ..] if pid.parse::<u32>().is_ok())
+}
+
+/// `1258531221.486539 0.163820 192.168.1.102 192.168.1.1 other 68 67 udp 301 300 SF L`: start, duration, both
+/// addresses, service, both ports, protocol, bytes of both, state.
+pub(super) fn is_bro_1(line: &str) -> bool {
+    let words: Vec<&str> = line.split_ascii_whitespace().take(12).collect();
+    let [start, duration, a, b, _, port_a, port_b, "tcp" | "udp" | "icmp", ..] = words.as_slice() else {
+        return false;
+    };
+    let is_number = |word: &str| word.parse::<f64>().is_ok();
+    let is_addr = |word: &str| word.parse::<IpAddr>().is_ok();
+    let is_port = |word: &str| word.parse::<u16>().is_ok();
+    is_number(start)
+        && (is_number(duration) || *duration == "?")
+        && is_addr(a)
+        && is_addr(b)
+        && is_port(port_a)
+        && is_port(port_b)
+}
+
+/// `10.0.0.1  192.0.2.1  443  tcp`: two addresses and more in columns that nothing names.
+pub(super) fn has_unnamed_addresses(line: &str) -> bool {
+    [b'\t', b',', b';', b'|', b' '].into_iter().any(|delimiter| {
+        let values = line.trim().split(char::from(delimiter)).map(|value| value.trim().trim_matches('"'));
+        values.filter(|value| value.parse::<IpAddr>().is_ok()).count() >= 2
+    })
 }
 
 /// `{_path:"conn",ts:2023-11-14T22:13:20.25Z,id:{orig_h:10.0.0.1,…`: names without quotes.

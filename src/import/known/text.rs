@@ -189,6 +189,17 @@ mod tests {
             ("Num       RefCount Protocol Flags    Type St Inode Path\n", "Unix sockets", "ss -tunap"),
             ("Name    Mtu Network       Address              Ipkts Ierrs\n", "netstat -i", "ss -tunap"),
             ("p4242\0csshd\0Lroot\0\n", "lsof", "tr '\\0' '\\n' < FILE"),
+            (
+                "chrome.exe\t4312\tTCP\tEstablished\t10.0.0.5\t50122\t192.0.2.9\t443\n",
+                "TCPView",
+                "tcpvcon -a -n -c",
+            ),
+            (
+                "1258531221.486539 ? 192.168.1.102 192.168.1.1 other 68 67 udp 301 300 SF L\n",
+                "Bro before version 2",
+                "packets",
+            ),
+            ("10.0.0.1\t192.0.2.1\t443\ttcp\n", "without the names of its columns", "zeek-cut -c"),
         ] {
             assert_described(text.as_bytes(), &[name, way]);
         }

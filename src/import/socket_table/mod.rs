@@ -1,6 +1,6 @@
 //! Tables of sockets with named columns, as Windows and inventory tools write them: `Get-NetTCPConnection`
 //! and `Get-NetUDPEndpoint` of PowerShell (as CSV, JSON, list or table), osquery, Velociraptor, `jc`,
-//! psutil, Ansible, `TCPView`, tcpvcon, `CurrPorts`, sockstat, Volatility; and exported events of Microsoft
+//! psutil, Ansible, tcpvcon, `CurrPorts`, sockstat, Volatility; and exported events of Microsoft
 //! Defender and `CrowdStrike`.
 //!
 //! The notation ([`notation`]) and the meaning of the columns ([`fields`], [`socket`], [`event`]) are

@@ -13,12 +13,8 @@ const MOST_COLUMNS: usize = 300;
 
 const DELIMITERS: &[char] = &[',', ';', '\t', '|'];
 
-/// Columns of tcpvcon and `TCPView`, which print no heading.
+/// Columns of tcpvcon, which prints no heading.
 const TCPVCON: &[&str] = &["protocol", "process", "pid", "state", "localaddress", "remoteaddress"];
-const TCPVIEW_3: &[&str] =
-    &["process", "pid", "protocol", "localaddress", "localport", "remoteaddress", "remoteport", "state"];
-const TCPVIEW_4: &[&str] =
-    &["process", "pid", "protocol", "state", "localaddress", "localport", "remoteaddress", "remoteport"];
 
 /// What was found on lines.
 #[derive(Debug, PartialEq, Eq)]
@@ -359,7 +355,7 @@ fn named(names: &[&str], values: &[&str]) -> Fields {
     fields
 }
 
-/// A line of tcpvcon or `TCPView`, which are known by what stands in their columns.
+/// A line of tcpvcon, which is known by what stands in its columns.
 fn without_heading(line: &str) -> Option<Fields> {
     let values = split(line, if line.contains('\t') { '\t' } else { ',' })?;
     let values: Vec<&str> = values.iter().map(String::as_str).collect();
@@ -368,10 +364,6 @@ fn without_heading(line: &str) -> Option<Fields> {
     match values.as_slice() {
         [protocol, _, pid, _, _, _] if is_protocol(protocol) && is_number(pid) => {
             Some(named(TCPVCON, &values))
-        }
-        [_, pid, protocol, fourth, _, _, _, ..] if is_protocol(protocol) && is_number(pid) => {
-            let is_state = fourth.is_empty() || state::of_word(&fourth.replace(' ', "")).is_some();
-            Some(named(if is_state { TCPVIEW_4 } else { TCPVIEW_3 }, &values))
         }
         _ => None,
     }

@@ -57,8 +57,6 @@ fn a_connection_is_the_same_in_every_notation() {
         "TCP,chrome.exe,4312,ESTABLISHED,10.0.0.5:50122,192.0.2.9:443",
         "           pid = 4312\n local_address = 10.0.0.5\n    local_port = 50122\nremote_address = 192.0.2.9\n   remote_port = 443\n      protocol = 6\n         state = ESTABLISHED\n          name = chrome.exe",
         "NetNS\tProcess Name\tPID\tTID\tFD\tSock Offset\tFamily\tType\tProto\tSource Addr\tSource Port\tDestination Addr\tDestination Port\tState\tFilter\n4026531992\tchrome.exe\t4312\t4312\t3\t0x9b27\tAF_INET\tSTREAM\tTCP\t10.0.0.5\t50122\t192.0.2.9\t443\tESTABLISHED\t-",
-        "chrome.exe\t4312\tTCP\t10.0.0.5\t50122\t192.0.2.9\t443\tESTABLISHED\t12\t3444",
-        "\"chrome.exe\",\"4312\",\"TCP\",\"Established\",\"10.0.0.5\",\"50122\",\"192.0.2.9\",\"443\",\"11/14/2023 10:13:20 PM\"",
         "Process Name,Process ID,Protocol,Local Port,Local Address,Remote Port,Remote Address,State\nchrome.exe,4312,TCP,50122,10.0.0.5,443,192.0.2.9,Established",
         "Offset\tProto\tLocalAddr\tLocalPort\tForeignAddr\tForeignPort\tState\tPID\tOwner\tCreated\n0x0\tTCPv4\t10.0.0.5\t50122\t192.0.2.9\t443\tESTABLISHED\t4312\tchrome.exe\tN/A",
         "Offset(P)          Proto    Local Address                  Foreign Address      State            Pid      Owner\n0x7d6124d0         TCPv4    10.0.0.5:50122                 192.0.2.9:443        ESTABLISHED      4312     chrome.exe",
@@ -108,7 +106,7 @@ fn the_first_column_of_a_table_may_hold_anything() {
 
 #[test]
 fn what_nobody_owns_is_not_given_to_the_idle_process() {
-    let text = "[System Process]\t0\tTCP\t10.0.0.5\t49157\t192.0.2.9\t443\tTIME_WAIT\t";
+    let text = "TCP,[System Process],0,TIME_WAIT,10.0.0.5:49157,192.0.2.9:443";
     assert_eq!(sockets(text), ["Tcp TIME_WAIT 10.0.0.5 49157 192.0.2.9 443 - "]);
 }
 

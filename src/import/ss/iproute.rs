@@ -220,6 +220,13 @@ fn milliseconds_us(text: &str) -> Option<u32> {
     (0.0..=4_000_000.0).contains(&ms).then(|| (ms * 1000.0).round() as u32)
 }
 
+/// `` `- ESTAB  0  0  10.0.0.1:5000  10.0.0.2:40000``: an association of SCTP, below its socket.
+pub(super) fn is_association(line: &str) -> bool {
+    line.trim_start()
+        .strip_prefix("`- ")
+        .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_uppercase()))
+}
+
 /// Whether a line is a socket whatever stands above it.
 pub(super) fn is_socket(line: &str) -> bool {
     matches!(parse(line, false), Parsed::Socket(_) | Parsed::Fault(Fault::Name))

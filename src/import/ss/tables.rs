@@ -30,6 +30,9 @@ const PAUSE_US: i64 = 500_000;
 /// Why a socket is left out whose address or port would be another one.
 const MAY_BE_CUT: &str = "socket whose address or port may be truncated (use netstat -n -W)";
 
+/// Why sockets of `ss -S` are left out.
+const SCTP: &str = "socket or association of SCTP (only TCP and UDP are read)";
+
 /// What is counted.
 const UNIT: &str = "socket";
 
@@ -81,6 +84,8 @@ pub(super) struct TableReader<'a> {
     knows_counters: bool,
     /// Whether an end in this table is longer than a column that cuts.
     is_wide: bool,
+    /// Whether this table lists SCTP, which only an association in it shows (`ss -S`).
+    is_of_sctp: bool,
     is_full: bool,
 }
 
@@ -106,6 +111,7 @@ impl<'a> TableReader<'a> {
             seen: AHashSet::new(),
             knows_counters: false,
             is_wide: false,
+            is_of_sctp: false,
             is_full: false,
         }
     }
@@ -138,6 +144,9 @@ impl<'a> TableReader<'a> {
         let line = self.without_prefix(line);
         if line.trim().is_empty() {
             return;
+        }
+        if iproute::is_association(line) {
+            return self.association(number, line);
         }
         // A narrow terminal, and `ss` before 5.0, break a line before its users.
         let is_below =
@@ -232,7 +241,22 @@ impl<'a> TableReader<'a> {
         true
     }
 
+    /// An association of SCTP, below its socket. In a table without a column for the protocol it shows what all are.
+    fn association(&mut self, number: u64, line: &str) {
+        if line.starts_with('`') {
+            self.is_of_sctp = true;
+            for entry in std::mem::take(&mut self.entries) {
+                let example = || Example::at(format!("line {}", entry.number));
+                self.account.stats.skip(UnusedReason::Unsupported, SCTP, example);
+            }
+        }
+        self.skip(UnusedReason::Unsupported, SCTP, number, line);
+    }
+
     fn socket(&mut self, number: u64, line: &str, socket: Socket) {
+        if self.is_of_sctp {
+            return self.skip(UnusedReason::Unsupported, SCTP, number, line);
+        }
         if !self.layout.is_of_sockets() && self.entries.is_empty() {
             self.begin_without_heading(line);
         }
@@ -261,7 +285,9 @@ impl<'a> TableReader<'a> {
     }
 
     fn other(&mut self, family: &str, number: u64, line: &str) {
-        if matches!(family, "sctp" | "sctp4" | "dccp" | "udpl" | "udplite") {
+        if matches!(family, "sctp" | "sctp4") {
+            self.skip(UnusedReason::Unsupported, SCTP, number, line);
+        } else if matches!(family, "dccp" | "udpl" | "udplite") {
             self.skip(UnusedReason::Unsupported, &format!("protocol {family}"), number, line);
         } else {
             self.skip(UnusedReason::NoConnection, "socket of another family", number, line);
@@ -274,6 +300,7 @@ impl<'a> TableReader<'a> {
 
     /// Ends the table: gives it its time, and hands over its sockets.
     fn end_table(&mut self) {
+        self.is_of_sctp = false;
         if self.entries.is_empty() && self.stamp.is_none() {
             return;
         }

@@ -74,6 +74,22 @@ ESTAB 0 0 10.0.0.1:22 10.0.0.2:5555 users:((\"sshd\",pid=77,fd=4)) ino:5 sk:1a <
 ";
 
 #[test]
+fn sctp_is_not_taken_for_tcp() {
+    let heading = "State  Recv-Q Send-Q Local Address:Port Peer Address:Port\n";
+    let sockets = "LISTEN 0 5 0.0.0.0:5000 0.0.0.0:*\n`- ESTAB 0 0 10.0.0.1:5000 10.0.0.2:40000\nLISTEN 0 5 0.0.0.0:6000 0.0.0.0:*\n";
+    let tcp = "LISTEN 0 5 0.0.0.0:22 0.0.0.0:*\n";
+    for text in [format!("{heading}{sockets}{heading}{tcp}"), format!("{sockets}{heading}{tcp}")] {
+        let read = read_at(&text, Some(T));
+        assert_eq!(read.sockets(), ["0 LISTEN 0.0.0.0:22 > -"], "{text}");
+        assert_eq!(read.unused(), [(UnusedReason::Unsupported, 3)], "{text}");
+    }
+    let with_protocols = "Netid State  Recv-Q Send-Q Local Address:Port Peer Address:Port\ntcp   LISTEN 0 5 0.0.0.0:22 0.0.0.0:*\nsctp  LISTEN 0 5 0.0.0.0:5000 0.0.0.0:*\n      `- ESTAB 0 0 10.0.0.1:5000 10.0.0.2:40000\n";
+    let read = read_at(with_protocols, Some(T));
+    assert_eq!(read.sockets(), ["0 LISTEN 0.0.0.0:22 > -"]);
+    assert_eq!(read.unused(), [(UnusedReason::Unsupported, 2)]);
+}
+
+#[test]
 fn each_table_is_a_tick_at_its_time() {
     let Read { rows, tables, account } = read(LOOP);
     let seen: Vec<_> = rows.iter().map(|r| (r.tick, r.ts_us, r.counters.bytes_sent)).collect();

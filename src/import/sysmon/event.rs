@@ -77,6 +77,13 @@ pub(super) struct Connection {
     pub(super) owner: Owner,
 }
 
+impl Connection {
+    /// Whether all that is known of its outcome is that a filter let it pass (event 5156).
+    pub(super) fn is_permitted(&self) -> bool {
+        !self.is_of_sysmon && self.course == Course::Opened
+    }
+}
+
 /// A process that was started.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Process {

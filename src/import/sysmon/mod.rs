@@ -186,7 +186,7 @@ impl Events {
         stats: &mut ImportStats,
         example: impl FnOnce() -> Example,
     ) {
-        let is_permitted = !connection.is_of_sysmon && connection.course == Course::Opened;
+        let is_permitted = connection.is_permitted() && connection.is_initiator;
         if !connection.has_unsure_sides {
             self.sides.learn(&connection);
         }
@@ -243,7 +243,11 @@ impl Events {
         if self.hosts.len() < MOST_LISTED && !self.hosts.contains(&connection.computer) {
             self.hosts.insert(connection.computer.clone());
         }
-        let is_tcp = connection.protocol == Protocol::Tcp;
+        // Sysmon logs a connection when it is established. The Filtering Platform logs that it may be: whether anybody
+        // answers one of this host, it does not know; one from outside is answered by a socket that listens for it.
+        let is_answered = !(connection.is_permitted() && is_initiator);
+        let is_established = connection.protocol == Protocol::Tcp && is_answered;
+        let before = if is_initiator { TcpState::SynSent } else { TcpState::SynRecv };
         let owner = self.processes.owner(connection);
         Row {
             ts_us: connection.ts_us,
@@ -252,10 +256,8 @@ impl Events {
             protocol_number: connection.protocol_number,
             remote: Some((remote.0.to_canonical(), remote.1)),
             remote_name: self.names.find(connection, remote.0),
-            // Sysmon logs a connection when it is established. The Filtering Platform logs that it may be, and
-            // what a filter lets pass mostly is.
-            state: is_tcp.then_some(TcpState::Established),
-            prev_state: is_tcp.then_some(if is_initiator { TcpState::SynSent } else { TcpState::SynRecv }),
+            state: is_established.then_some(TcpState::Established),
+            prev_state: is_established.then_some(before),
             counters: Counters::default(),
             owner: Some(Arc::clone(&owner)),
             owner_source: (owner.pid.is_some() || owner.process_name.is_some())
@@ -281,9 +283,9 @@ impl Events {
         output.source("byte-counts", SourceStatus::Partial, detail);
         if self.permitted > 0 {
             let detail = format!(
-                "event 5156 tells that Windows permitted a connection, not whether it was answered: {} shown as \
-                 established",
-                super::plural(self.permitted, "connection")
+                "event 5156 says that Windows permitted a connection, not whether it was answered: the state of {} \
+                 is unknown, inbound ones are shown as established",
+                super::plural(self.permitted, "outbound connection")
             );
             output.source("outcomes", SourceStatus::Partial, detail);
         }

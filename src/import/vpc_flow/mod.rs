@@ -56,13 +56,7 @@ fn import(inputs: &[Input], output: &mut Output<'_>) -> Result<()> {
         );
         output.source("skipped-records", SourceStatus::Partial, detail);
     }
-    if split > 0 {
-        let detail = format!(
-            "{} were open at once, too many to keep: their later traffic appears as further connections",
-            super::plural(split, "flow")
-        );
-        output.source("flows-split", SourceStatus::Partial, detail);
-    }
+    output.connections_split(split);
     Ok(())
 }
 

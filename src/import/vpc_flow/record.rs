@@ -225,13 +225,12 @@ fn after_prefix(line: &str, number: usize) -> Option<Vec<&str>> {
     words[..before].iter().all(is_prefix).then(|| words[before..].iter().copied().map(unquoted).collect())
 }
 
-/// The words of a line: between spaces, or between commas where a query or an export made it.
+/// The words of a line: between spaces, or between commas or semicolons where a query or an export made it.
 fn words(line: &str) -> Vec<&str> {
     let most = MOST_FIELDS + 1;
-    if line.contains(',') {
-        line.trim().split(',').map(unquoted).take(most).collect()
-    } else {
-        line.split_whitespace().take(most).collect()
+    match line.find([',', ';']) {
+        Some(at) => line.trim().split(char::from(line.as_bytes()[at])).map(unquoted).take(most).collect(),
+        None => line.split_whitespace().take(most).collect(),
     }
 }
 

@@ -25,6 +25,16 @@ fn connections(fields: &str, lines: &[&str]) -> Vec<FlowRecord> {
 }
 
 #[test]
+fn columns_may_lie_between_semicolons() {
+    let fields = Fields::named_by(
+        "version;account_id;interface_id;srcaddr;dstaddr;srcport;dstport;protocol;bytes;start",
+    )
+    .unwrap();
+    let record = record(&fields, "2;1;eni-1;10.0.0.5;192.0.2.10;40000;443;6;500;1700000000");
+    assert_eq!((record.destination.1, record.bytes), (443, Some(500)));
+}
+
+#[test]
 fn both_directions_and_the_intervals_that_follow_are_one_connection() {
     let found = connections(
         "",

@@ -26,13 +26,14 @@ impl Csv {
         DELIMITERS.iter().find_map(|delimiter| {
             let mut header = Header::default();
             header.name_columns(values(line, *delimiter));
-            let names = [Field::Ts, Field::OrigH, Field::RespH];
-            names.iter().all(|name| header.has(*name)).then_some(Self { delimiter: *delimiter, header })
+            let has_time = header.has(Field::Ts) || header.has(Field::ShippedTs);
+            let has_ends = header.has(Field::OrigH) && header.has(Field::RespH);
+            (has_time && has_ends).then_some(Self { delimiter: *delimiter, header })
         })
     }
 
     /// The fields of a line.
-    pub(super) fn record<'a>(&self, line: &'a [u8]) -> Record<'a> {
+    pub(super) fn record<'a>(&'a self, line: &'a [u8]) -> Record<'a> {
         let values = values(line, self.delimiter);
         self.header.fields(values.map(|value| if UNSET.contains(&value) { b"-" } else { value }))
     }

@@ -17,6 +17,8 @@ pub(super) enum Kind {
     Http,
     /// A DNS query and its answers.
     Dns,
+    /// A share that an SMB client asked for.
+    Share,
     /// Anything else: notices, files, certificates.
     Other,
 }
@@ -28,21 +30,14 @@ const SUFFIXES: [&str; 4] = [":json", ".log", "_red", "_log"];
 impl Kind {
     /// By the name of a log; none if the name does not tell it.
     fn named(name: &str) -> Option<Self> {
-        let mut name = name;
-        for prefix in PREFIXES {
-            let rest = name.strip_prefix(prefix).and_then(|rest| rest.strip_prefix(['_', '.', ':', '-']));
-            name = rest.unwrap_or(name);
-        }
-        for suffix in SUFFIXES {
-            name = name.strip_suffix(suffix).unwrap_or(name);
-        }
-        match name {
+        match bare_name(name) {
             "conn" | "connection" => Some(Self::Conn),
             "conn_long" | "conn-long" | "open_conn" | "conn_open" => Some(Self::OpenConn),
             "conn_agg" => Some(Self::Aggregate),
             "ssl" | "tls" | "open_ssl" | "quic" => Some(Self::Tls),
             "http" | "http2" | "open_http" => Some(Self::Http),
             "dns" => Some(Self::Dns),
+            "smb_mapping" => Some(Self::Share),
             // What is said several times over is counted once.
             "ssl_agg" | "http_agg" | "dns_agg" => Some(Self::Other),
             _ => None,
@@ -66,16 +61,22 @@ impl Kind {
 
     fn with_fields(has: impl Fn(Field) -> bool, is_conns: impl FnOnce() -> bool) -> Self {
         let any = |fields: &[Field]| fields.iter().any(|field| has(*field));
-        let of_conn =
-            [Field::ConnState, Field::History, Field::MissedBytes, Field::OrigPkts, Field::OrigIpBytes];
-        if any(&of_conn) || (has(Field::OrigBytes) && has(Field::Proto)) {
+        let of_conn = [Field::ConnState, Field::MissedBytes, Field::OrigPkts, Field::OrigIpBytes];
+        // `quic.log` has a history too, and a version.
+        let has_history_of_conn = has(Field::History) && !has(Field::Version);
+        if any(&of_conn) || has_history_of_conn || (has(Field::OrigBytes) && has(Field::Proto)) {
             Self::Conn
-        } else if has(Field::ServerName) {
+        } else if has(Field::ServerName)
+            // Without a server name there may be other facts of the handshake.
+            || has(Field::Version) && any(&[Field::History, Field::Ja3, Field::Ja4, Field::Issuer])
+        {
             Self::Tls
         } else if has(Field::Query) && (has(Field::Proto) || any(&[Field::Qtype, Field::Answers])) {
             Self::Dns
         } else if has(Field::Host) && any(&[Field::Method, Field::Uri]) {
             Self::Http
+        } else if has(Field::SharePath) && has(Field::ShareType) {
+            Self::Share
         } else if has(Field::Proto) && has(Field::OrigH) && has(Field::RespH) && is_conns() {
             Self::Conn
         } else {
@@ -99,9 +100,31 @@ impl Kind {
             Self::Tls => "TLS record, read for its server name",
             Self::Http => "HTTP record, read for its host name",
             Self::Dns => "DNS record, read for its answers",
+            Self::Share => "SMB record, read for its server name",
             Self::Other => "record of a log without connections",
         }
     }
+}
+
+/// The name of a log without what vendors, log shippers and rotation put around it.
+pub(super) fn bare_name(name: &str) -> &str {
+    let mut name = name;
+    for prefix in PREFIXES {
+        let rest = name.strip_prefix(prefix).and_then(|rest| rest.strip_prefix(['_', '.', ':', '-']));
+        name = rest.unwrap_or(name);
+    }
+    name = without_date(name);
+    for suffix in SUFFIXES {
+        name = name.strip_suffix(suffix).unwrap_or(name);
+    }
+    name
+}
+
+/// The name of a log without the date that rotation has put behind it: `conn.2026-08-14-16-08-44`.
+fn without_date(name: &str) -> &str {
+    let is_date = |at: usize| name.as_bytes().get(at + 1).is_some_and(u8::is_ascii_digit);
+    let end = name.match_indices(['.', '-', '_']).map(|(at, _)| at).find(|at| is_date(*at));
+    &name[..end.unwrap_or(name.len())]
 }
 
 /// Fields of `conn.log`, of Zeek itself and of packages that extend it, that no importer asks for.
@@ -148,6 +171,10 @@ mod tests {
             ("quic", Some(Kind::Tls)),
             ("notice", None),
             ("conn-internal", None),
+            ("conn.2026-08-14-16-08-44", Some(Kind::Conn)),
+            ("zeek.dns.09:00:00-10:00:00", Some(Kind::Dns)),
+            ("ssl-20260814.log", Some(Kind::Tls)),
+            ("http2", Some(Kind::Http)),
             ("", None),
         ] {
             assert_eq!(Kind::named(name), kind, "{name}");
@@ -169,10 +196,15 @@ mod tests {
             (&[Field::Proto, Field::OrigBytes], false, Kind::Conn),
             (&[Field::Proto], true, Kind::Conn),
             (&[Field::Proto], false, Kind::Other),
+            (&[Field::History], false, Kind::Conn),
             (&[Field::ServerName], false, Kind::Tls),
+            (&[Field::Version, Field::History], false, Kind::Tls),
+            (&[Field::Version, Field::Ja3], false, Kind::Tls),
+            (&[Field::Version], false, Kind::Other),
             (&[Field::Proto, Field::Query], false, Kind::Dns),
             (&[Field::Host, Field::Method], false, Kind::Http),
             (&[Field::Host], false, Kind::Other),
+            (&[Field::SharePath, Field::ShareType], false, Kind::Share),
         ] {
             let has = |field| ids.contains(&field) || fields.contains(&field);
             assert_eq!(Kind::of(None, has, || is_conns), kind, "{fields:?}");

@@ -1,5 +1,5 @@
 //! Zeek's logs: connections from `conn.log` and its variants, names from `ssl.log`, `quic.log`,
-//! `http.log` and `dns.log`.
+//! `http.log`, `dns.log` and `smb_mapping.log`, application protocols from the logs of protocols.
 //!
 //! With a header, as JSON, as CSV or as `zeek-cut` prints them; plain or compressed; one log a
 //! file or all in one stream; in any order of records and files. Columns that are missing are
@@ -23,7 +23,7 @@ mod tsv;
 
 use self::reader::{LogReader, Remarks};
 use super::log::Sink as _;
-use super::{Importer, Input, Output};
+use super::{Importer, Input, Output, plural};
 use crate::capture::SourceStatus;
 use crate::{Error, Result};
 
@@ -37,7 +37,7 @@ pub const IMPORTER: Importer = Importer {
 };
 
 /// Logs that name the remotes of connections, as their files are called.
-const BESIDE: [&str; 4] = ["ssl", "http", "dns", "quic"];
+const BESIDE: [&str; 5] = ["ssl", "http", "dns", "quic", "smb_mapping"];
 
 fn import(inputs: &[Input], output: &mut Output<'_>) -> Result<()> {
     let beside = logs_beside(inputs)?;
@@ -68,9 +68,9 @@ fn say(remarks: &Remarks, output: &mut Output<'_>) {
     output.times_read_as_utc(remarks.without_zone);
     if remarks.without_counts > 0 {
         let detail = format!(
-            "{} lines have no header: addresses, ports and states are recognized by their form, but \
+            "{} without a header: addresses, ports and states are recognized by their form, but \
              durations and counts cannot be told apart and are unknown (keep the header with zeek-cut -c)",
-            remarks.without_counts
+            plural(remarks.without_counts, "line")
         );
         output.source("header", SourceStatus::Partial, detail);
     }

@@ -12,16 +12,31 @@ pub(super) fn take(kind: Kind, record: &Record<'_>, set_separator: &[u8], names:
         Kind::Tls => of_connection(record, Field::ServerName, NameSource::Tls, names),
         Kind::Http => of_connection(record, Field::Host, NameSource::Http, names),
         Kind::Dns => answers(record, set_separator, names),
+        Kind::Share => server_of_share(record, names),
         Kind::Conn | Kind::OpenConn | Kind::Aggregate | Kind::Other => {}
     }
 }
 
 fn of_connection(record: &Record<'_>, field: Field, source: NameSource, names: &mut Names) {
     let Some(name) = record.get(field) else { return };
+    note(record, source, &unescape(name), names);
+}
+
+/// `\\server\share`, as the client wrote it.
+fn server_of_share(record: &Record<'_>, names: &mut Names) {
+    let path = record.get(Field::SharePath).map(unescape).unwrap_or_default();
+    let Some(start) = path.iter().position(|byte| *byte != b'\\').filter(|slashes| *slashes >= 2) else {
+        return;
+    };
+    let server = path[start..].split(|byte| *byte == b'\\').next().unwrap_or_default();
+    note(record, NameSource::Smb, server, names);
+}
+
+fn note(record: &Record<'_>, source: NameSource, name: &[u8], names: &mut Names) {
     let ends = record.end(Field::OrigH, Field::OrigP).zip(record.end(Field::RespH, Field::RespP));
     let ts_us = record.time().and_then(conn::timestamp).map_or(0, |ts| ts.us);
     let flow = FlowRef { uid: record.get(Field::Uid).unwrap_or_default(), ends, ts_us };
-    names.of_connection(&flow, source, &unescape(name));
+    names.of_connection(&flow, source, name);
 }
 
 fn answers(record: &Record<'_>, set_separator: &[u8], names: &mut Names) {

@@ -241,7 +241,10 @@ impl<'a> LogReader<'a> {
         }
         match columns {
             Columns::Header(header) => {
-                let record = header.record(line);
+                let Some(record) = header.record(line) else {
+                    taker.account.stats.unreadable_line(number, line);
+                    return Ok(());
+                };
                 taker.record(header.kind_of(&record), &record, (number, line), &header.set_separator, sink)
             }
             Columns::Csv(csv) => {
@@ -279,13 +282,15 @@ impl Taker<'_> {
                 self.account.stats.use_one();
                 return sink.query(question);
             }
-            Kind::Tls | Kind::Http | Kind::Dns => {
+            Kind::Tls | Kind::Http | Kind::Dns | Kind::Share => {
                 names::take(kind, record, set_separator, sink.names());
                 application::take(kind, record, sink.names());
                 self.account.stats.skip(UnusedReason::NoConnection, kind.title(), example);
             }
             Kind::Other => {
-                let of_log = record.log_name().map(|name| Cow::Owned(format!("{name} record")));
+                let is_read = application::take(kind, record, sink.names());
+                let use_made = if is_read { "read for its protocol only" } else { "not used" };
+                let of_log = record.log_name().map(|name| Cow::Owned(format!("{name} record, {use_made}")));
                 let title = of_log.unwrap_or(Cow::Borrowed(kind.title()));
                 self.account.stats.skip(UnusedReason::NoConnection, &title, example);
             }
@@ -309,7 +314,7 @@ impl Taker<'_> {
                 for (addr, is_inside) in conn::marks(record, &connection) {
                     self.remarks.marks.add(addr, is_inside);
                 }
-                let ts = record.get(Field::Ts).and_then(conn::timestamp);
+                let ts = record.time().and_then(conn::timestamp);
                 self.remarks.without_zone += u64::from(ts.is_some_and(|ts| !ts.has_zone));
                 let names = sink.names();
                 application::note_recognised(connection.application.as_deref(), connection.protocol, names);

@@ -62,6 +62,8 @@ fields! {
     Ja4 = "ja4",
     Subject = "subject",
     Issuer = "issuer",
+    SharePath = "path",
+    ShareType = "share_type",
 }
 
 impl Field {
@@ -74,6 +76,8 @@ impl Field {
         match name {
             [b'i', b'd', b'.' | b'_', rest @ ..] => Self::of_id(rest),
             b"@path" => Some(Self::Path),
+            // Splunk's name for the time.
+            b"_time" => Some(Self::ShippedTs),
             _ => Self::of_id(name).or_else(|| {
                 Self::ALL.iter().find(|(_, known)| known.as_bytes() == name).map(|(field, _)| *field)
             }),
@@ -109,6 +113,8 @@ impl Field {
                 | Self::Ja4
                 | Self::Subject
                 | Self::Issuer
+                | Self::SharePath
+                | Self::ShareType
         )
     }
 }

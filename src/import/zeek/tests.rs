@@ -56,11 +56,14 @@ fn a_line_that_is_cut_short_is_not_trusted() {
 #[test]
 fn lines_that_cannot_be_read_are_counted_and_the_first_is_named() {
     let log = format!(
-        "{HEADER}rubbish\n1.0\tC1\t10.0.0.1\t1\t10.0.0.2\t2\ttcp\t-\t-\n1.0\tC1\t10.0.0.1\t1\t10.0.0.2\t0\ticmp\t-\t-\n"
+        "{HEADER}rubbish\n1.0\tC1\t-\t1\t10.0.0.2\t2\ttcp\t-\t-\n1.0\tC1\t10.0.0.1\t1\t10.0.0.2\t2\ttcp\t-\t-\n1.0\tC1\t10.0.0.1\t1\t10.0.0.2\t0\ticmp\t-\t-\n"
     );
     let (taken, account) = read(&log);
     assert_eq!(taken.connections.len(), 2);
-    let expected = [(UnusedReason::Unsupported, "connection record without id.orig_h", 1, "line 4")];
+    let expected = [
+        (UnusedReason::Unreadable, "unreadable line", 1, "line 4"),
+        (UnusedReason::Unsupported, "connection record without id.orig_h", 1, "line 5"),
+    ];
     assert_eq!(unused(&account), expected);
 }
 
@@ -122,7 +125,11 @@ fn one_stream_may_hold_all_logs_in_any_order() {
     let kinds: Vec<_> = unused(&account).into_iter().map(|(_, kind, ..)| kind).collect();
     assert_eq!(
         kinds,
-        ["TLS record, read for its server name", "record of a log without connections", "files record"]
+        [
+            "TLS record, read for its server name",
+            "record of a log without connections",
+            "files record, not used"
+        ]
     );
     let reverse: String = records.iter().rev().map(String::as_str).collect();
     assert_eq!(read(&reverse).0.names(), ["b.example", "a.example"]);
@@ -157,6 +164,77 @@ fn connections_that_go_on_are_not_closed() {
     assert_eq!(taken.connections[0].course.last, Some(TcpState::Established));
     assert!(!taken.connections[0].course.has_ended);
     assert!(read(&native).0.connections[0].course.has_ended);
+}
+
+#[test]
+fn rotation_may_leave_its_date_in_the_name_of_a_log() {
+    let log = json("C1", &format!(r#"{CONN},"_path":"conn.2026-08-14-16-08-44""#))
+        + &json(
+            "C9",
+            r#""_path":"dns.2026-08-14-16-08-44","proto":"udp","query":"a.example","answers":["192.0.2.1"]"#,
+        );
+    let (taken, account) = read(&log);
+    assert_eq!((taken.connections.len(), taken.questions.len(), account.stats.gaps()), (1, 1, 0));
+}
+
+#[test]
+fn a_handshake_is_known_without_a_server_name_and_without_the_name_of_its_log() {
+    let ja3 = "b".repeat(32);
+    let log = json("C1", CONN)
+        + &json("C1", &format!(r#""version":"TLSv12","cipher":"TLS_X","ja3":"{ja3}""#))
+        + &json("C2", CONN)
+        + &json(
+            "C2",
+            r#""version":"1","client_initial_dcid":"95412c47018cdfe8","client_protocol":"h3","history":"ISisH""#,
+        );
+    let (mut taken, account) = read(&log);
+    assert_eq!((taken.connections.len(), account.stats.gaps()), (2, 0));
+    assert_eq!(payloads(&mut taken), ["tls - -", "quic - -"]);
+    let quic =
+        "#separator \\x09\n#path\tquic\n#fields\tts\tuid\tversion\tserver_name\n1.0\tC1\t1\ta.example\n";
+    let (mut taken, _) = read(&(json("C1", CONN) + quic));
+    assert_eq!(
+        (payloads(&mut taken), taken.names()),
+        (vec!["quic - -".to_owned()], vec!["a.example".to_owned()])
+    );
+}
+
+#[test]
+fn the_path_of_a_share_names_its_server() {
+    let mapping = "#separator \\x09\n#path\tsmb_mapping\n#fields\tts\tuid\tpath\tservice\tnative_file_system\tshare_type\n";
+    let in_tsv = |path: &str| format!("{mapping}1.0\tC1\t{path}\t-\t-\tDISK\n");
+    let in_json = json("C1", r#""path":"\\\\files.example\\C$","share_type":"DISK""#);
+    for (log, expected) in [
+        (in_tsv(r"\\\\files.example\\C$"), "files.example"),
+        (in_json, "files.example"),
+        (in_tsv(r"\\\\192.0.2.1\\IPC$"), "-"),
+        (in_tsv("C$"), "-"),
+    ] {
+        let (taken, account) = read(&(json("C1", CONN) + &log));
+        assert_eq!((taken.names(), account.stats.gaps()), (vec![expected.to_owned()], 0), "{log}");
+    }
+}
+
+#[test]
+fn the_log_of_a_protocol_names_it_where_the_connection_does_not() {
+    let records = [
+        json("C1", &format!(r#"{CONN},"_path":"conn""#)),
+        json("C2", &format!(r#"{CONN},"service":"smtp","_path":"conn""#)),
+        json("C1", r#""_path":"ssh","auth_success":true"#),
+        json("C2", r#""_path":"rdp""#),
+        json("C3", r#""_path":"weird","name":"x""#),
+    ];
+    let (mut taken, account) = read(&records.concat());
+    assert_eq!(payloads(&mut taken), ["ssh - -", "smtp - -"]);
+    let kinds: Vec<_> = unused(&account).into_iter().map(|(_, kind, ..)| kind).collect();
+    assert_eq!(
+        kinds,
+        [
+            "ssh record, read for its protocol only",
+            "rdp record, read for its protocol only",
+            "weird record, not used"
+        ]
+    );
 }
 
 #[test]

@@ -106,24 +106,35 @@ impl Header {
         self.columns.contains(&Some(field))
     }
 
-    /// The fields of a line. A line with fewer columns has those that it has.
-    pub(super) fn record<'a>(&self, line: &'a [u8]) -> Record<'a> {
+    /// The fields of a line; none where it has fewer columns than the header: it is cut, and so may be its last value.
+    pub(super) fn record<'a>(&'a self, line: &'a [u8]) -> Option<Record<'a>> {
         match self.separator.as_slice() {
             _ if self.is_aligned => self.aligned(line),
-            [byte] => self.fields(line.split(|other| other == byte)),
-            separator => self.fields(split(line, separator)),
+            [byte] => self.whole(line.split(|other| other == byte)),
+            separator => self.whole(split(line, separator)),
         }
     }
 
     /// The fields of a line of words. A value with a space in it would displace those behind it.
-    fn aligned<'a>(&self, line: &'a [u8]) -> Record<'a> {
+    fn aligned<'a>(&'a self, line: &'a [u8]) -> Option<Record<'a>> {
         let words = || line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
-        if words().count() == self.columns.len() { self.fields(words()) } else { Record::EMPTY }
+        (words().count() == self.columns.len()).then(|| self.fields(words()))
     }
 
-    /// The fields that the values of a line are.
-    pub(super) fn fields<'a>(&self, values: impl Iterator<Item = &'a [u8]>) -> Record<'a> {
+    /// The fields of a line that has all columns, as far as somebody asks for them.
+    fn whole<'a>(&'a self, mut values: impl Iterator<Item = &'a [u8]>) -> Option<Record<'a>> {
+        let mut taken = 0;
+        let record = self.fields(values.by_ref().take(self.wanted).inspect(|_| taken += 1));
+        let is_whole = taken == self.wanted && (self.wanted == self.columns.len() || values.next().is_some());
+        is_whole.then_some(record)
+    }
+
+    /// The fields that the values of a line are. A line with fewer columns has those that it has.
+    pub(super) fn fields<'a>(&'a self, values: impl Iterator<Item = &'a [u8]>) -> Record<'a> {
         let mut record = Record::EMPTY;
+        if !self.has_path_column {
+            record.set(Field::Path, self.path.as_bytes());
+        }
         for (value, column) in values.zip(&self.columns[..self.wanted]) {
             if let Some(field) = column
                 && value != self.unset
@@ -204,7 +215,7 @@ mod tests {
             "#fields|extra|ts|uid|proto|more",
         ]);
         assert_eq!((header.kind, header.set_separator.as_slice()), (Kind::Conn, b";".as_slice()));
-        let record = header.record(b"x|1.5|?|nothing|y|z");
+        let record = header.record(b"x|1.5|?|nothing|y|z").unwrap();
         assert_eq!(record.get(Field::Ts), Some(b"1.5".as_slice()));
         assert_eq!((record.get(Field::Uid), record.get(Field::Proto)), (None, None));
     }
@@ -212,7 +223,7 @@ mod tests {
     #[test]
     fn separators_may_have_several_bytes() {
         let header = header(&["#separator \\x7c\\x7c", "#fields||ts||uid||proto"]);
-        let record = header.record(b"1.5||C|1||tcp");
+        let record = header.record(b"1.5||C|1||tcp").unwrap();
         assert_eq!((record.text(Field::Uid), record.text(Field::Proto)), (Some("C|1"), Some("tcp")));
     }
 
@@ -220,21 +231,25 @@ mod tests {
     fn a_later_header_replaces_the_first() {
         let header =
             header(&["#separator \\x09", "#fields\tts\tuid", "#separator \\x09", "#fields\tuid\tts"]);
-        assert_eq!(header.record(b"C1\t2.0").get(Field::Uid), Some(b"C1".as_slice()));
+        assert_eq!(header.record(b"C1\t2.0").unwrap().get(Field::Uid), Some(b"C1".as_slice()));
     }
 
     #[test]
     fn labels_that_are_joined_into_one_column_disturb_nothing() {
         let header = header(&["#fields\tts\tproto\ttunnel_parents   label   detailed-label"]);
-        let record = header.record(b"1.0\ttcp\t(empty)   Malicious   C&C");
+        let record = header.record(b"1.0\ttcp\t(empty)   Malicious   C&C").unwrap();
         assert_eq!(record.text(Field::Proto), Some("tcp"));
     }
 
     #[test]
-    fn a_line_that_is_too_short_lacks_the_rest() {
-        let header = header(&["#fields\tts\tuid\tproto"]);
-        let record = header.record(b"1.0\tC1");
-        assert_eq!((record.text(Field::Uid), record.text(Field::Proto)), (Some("C1"), None));
+    fn a_line_that_is_too_short_is_cut() {
+        let header = header(&["#fields\tts\tuid\tproto\tother"]);
+        let uid = |line: &'static [u8]| {
+            header.record(line).and_then(|record| record.text(Field::Uid).map(str::to_owned))
+        };
+        assert_eq!((uid(b"1.0\tC1"), uid(b"1.0\tC1\ttc")), (None, None));
+        assert_eq!(uid(b"1.0\tC1\ttcp\t").as_deref(), Some("C1"));
+        assert_eq!(uid(b"1.0\tC1\ttcp\tx\tmore").as_deref(), Some("C1"));
     }
 
     #[test]

@@ -209,12 +209,32 @@ impl<T: Copy> SocketRow<T> {
     }
 
     /// Whether the handshake was completed, according to the states seen, or data was sent, which
-    /// requires one if only one direction was captured; true for UDP that was answered.
+    /// requires one if only one direction was captured; true for UDP that was answered. Many logs have no
+    /// states: there the counts tell, and a connection of which nothing was counted is no failed one.
     pub fn was_established(&self) -> bool {
         if self.protocol == Protocol::Tcp {
-            self.states.has_any(States::ESTABLISHED) || self.has_sent_data()
+            self.states.has_any(States::ESTABLISHED)
+                || self.has_sent_data()
+                || self.states.is_empty() && !self.looks_refused_or_unanswered()
         } else {
             self.bytes_received.or(self.packets_received).unwrap_or(0) > 0
+        }
+    }
+
+    /// Whether no more came back than to a client that is refused, by its counts: a reset for each SYN, of which Windows
+    /// sends up to three, with headers of at most 100 bytes if a log counts them.
+    fn looks_refused_or_unanswered(&self) -> bool {
+        const MOST_RESETS: u64 = 3;
+        let (asked, answered) =
+            ((self.bytes_sent, self.packets_sent), (self.bytes_received, self.packets_received));
+        let is_inbound = self.direction == Some(Direction::Inbound);
+        let (asked, answered) = if is_inbound { (answered, asked) } else { (asked, answered) };
+        match answered {
+            (bytes, Some(packets)) => {
+                packets <= MOST_RESETS && bytes.is_none_or(|bytes| bytes <= 100 * packets)
+            }
+            (Some(bytes), None) => bytes == 0,
+            (None, None) => asked != (None, None),
         }
     }
 
@@ -288,6 +308,30 @@ mod tests {
             sockets.first_seen_within((us(from), us(to)))
         };
         assert_eq!([within(0, 9), within(2, 2), within(3, 3), within(5, 4)], [0..4, 1..3, 3..3, 4..4]);
+    }
+
+    #[test]
+    fn without_states_the_counts_tell_whether_anybody_answered() {
+        let conn = || Conn::to("203.0.113.5", 443).stateless();
+        let cases = [
+            (conn().bytes(600, 400).packets_sent(6).packets_received(5), true),
+            (conn().bytes(300, 800).packets_sent(3).packets_received(3), true),
+            (conn().bytes(40, 40).packets_sent(1).packets_received(1), false),
+            (conn().bytes(156, 120).packets_sent(3).packets_received(3), false),
+            (conn().bytes(60, 0).packets_sent(1).packets_received(0), false),
+            (conn().bytes(20, 0), false),
+            (conn().uncounted(), true),
+            (conn().inbound().bytes(40, 40).packets_sent(1).packets_received(1), false),
+            (conn().inbound().bytes(0, 300).packets_sent(0).packets_received(5), false),
+            (Conn::to("203.0.113.5", 443).unanswered().uncounted(), false),
+        ];
+        for (number, (conn, expected)) in cases.into_iter().enumerate() {
+            let mut capture = Capture::new(60);
+            capture.add(conn);
+            let tables = capture.tables();
+            let sockets = Sockets::new(&tables).unwrap();
+            assert_eq!(sockets.get(0).was_established(), expected, "case {number}");
+        }
     }
 
     #[test]

@@ -365,3 +365,30 @@ fn vpc_flow_logs_give_connections_of_both_directions_and_what_was_rejected() {
     let silent = VPC.lines().filter(|line| !line.ends_with("OK")).collect::<Vec<_>>().join("\n");
     import(place, "silent.log", &silent, &[]).fails_saying(&["0 of 1 record could be used", "NODATA"]);
 }
+
+/// The usual format of VPC flow logs has no TCP flags: that no state is known does not mean that a connection failed.
+#[test]
+fn connections_without_states_are_judged_by_what_came_back() {
+    let log = |answer: Option<(u32, u32)>| {
+        let records = (0..100_u32).map(|number| {
+            let (port, host, at) = (50_000 + number, number % 20 + 1, 1_700_000_000 + 61 * number);
+            let asked = format!("2 1 eni-1 10.0.0.5 198.51.100.{host} {port} 443 6 5 480 {at} {at} ACCEPT OK\n");
+            let back = |(packets, bytes)| {
+                format!("2 1 eni-1 198.51.100.{host} 10.0.0.5 443 {port} 6 {packets} {bytes} {at} {at} ACCEPT OK\n")
+            };
+            asked + &answer.map(back).unwrap_or_default()
+        });
+        records.collect::<String>()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let findings = |name: &str, log: &str| {
+        import(folder.path(), name, log, &[]).succeeds();
+        netrec_in(folder.path(), &["analyze", "out.parquet", "-o", "report", "--force"]).succeeds().stdout
+    };
+    let answered = findings("answered.log", &log(Some((5, 450))));
+    assert!(answered.contains("findings   none"), "{answered}");
+    for (name, answer) in [("refused.log", Some((1, 40))), ("silent.log", None)] {
+        let found = findings(name, &log(answer));
+        assert!(found.contains("198.51.100") || found.contains("20 addresses"), "{name}: {found}");
+    }
+}

@@ -186,6 +186,12 @@ impl Conn {
         self
     }
 
+    /// From a log without TCP states.
+    pub(crate) fn stateless(mut self) -> Self {
+        self.states = States::NONE;
+        self
+    }
+
     /// With a remote in this country.
     pub(crate) fn country(mut self, code: &'static str) -> Self {
         self.country = Some(code);

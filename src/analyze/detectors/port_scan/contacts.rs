@@ -250,8 +250,8 @@ fn reply(socket: &Socket<'_>, end_us: i64) -> Option<Reply> {
     if socket.states.has_any(States::ESTABLISHED) {
         return Some(if was_left_empty(socket) { Reply::NoData } else { Reply::Answered });
     }
-    // Where only this direction was captured, data says that there was a handshake.
-    if socket.has_sent_data() {
+    // Where only this direction was captured, or a log has no states, the counts say that there was a handshake.
+    if socket.was_established() {
         return Some(Reply::Answered);
     }
     if socket.was_in(TcpState::Close) {
@@ -328,6 +328,8 @@ mod tests {
         check(conn().unanswered().bytes(180, 0).packets_sent(3), Some(Reply::Unanswered));
         check(conn().bytes(0, 0), Some(Reply::NoData));
         check(conn().uncounted(), Some(Reply::Answered));
+        check(conn().stateless().uncounted(), Some(Reply::Answered));
+        check(conn().stateless().bytes(600, 400).packets_sent(6).packets_received(5), Some(Reply::Answered));
         check(conn().bytes(0, 0).states("ESTABLISHED"), Some(Reply::Answered));
         check(half_open().lasting(0.2).at(59.8).standing(), None);
         check(half_open().lasting(0.0).unclosed(), Some(Reply::SeenOnce));

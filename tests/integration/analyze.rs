@@ -5,6 +5,7 @@ use netrec::geo::Databases;
 use netrec::model::Tables;
 use netrec::model::frame::Values;
 use netrec::model::records::{Connection, Count, Direction, Recorded, Role, Scope};
+use netrec::model::view::Numbers;
 use proptest::prelude::*;
 
 use crate::fixture;
@@ -271,7 +272,7 @@ fn the_tables_sum_what_the_connections_moved() {
     let tables = Tables::build(pass_over(&rows, 2), &fixture::metadata(2)).unwrap();
     let numbers = |table: &netrec::model::frame::DataFrame, column: &str| -> Vec<u64> {
         match table.column(column).unwrap() {
-            Values::U64(values) => values.iter().flatten().collect(),
+            Values::U64(values) => Numbers::new(values).iter().flatten().collect(),
             Values::U32(values) => values.iter().flatten().map(u64::from).collect(),
             other => panic!("{column}: {other:?}"),
         }

@@ -371,7 +371,8 @@ fn vpc_flow_logs_give_connections_of_both_directions_and_what_was_rejected() {
 fn connections_without_states_are_judged_by_what_came_back() {
     let log = |answer: Option<(u32, u32)>| {
         let records = (0..100_u32).map(|number| {
-            let (port, host, at) = (50_000 + number, number % 20 + 1, 1_700_000_000 + 61 * number);
+            let at = 1_700_000_000 + 31 * number.pow(3) % 6_007;
+            let (port, host) = (50_000 + number, number % 20 + 1);
             let asked = format!("2 1 eni-1 10.0.0.5 198.51.100.{host} {port} 443 6 5 480 {at} {at} ACCEPT OK\n");
             let back = |(packets, bytes)| {
                 format!("2 1 eni-1 198.51.100.{host} 10.0.0.5 443 {port} 6 {packets} {bytes} {at} {at} ACCEPT OK\n")

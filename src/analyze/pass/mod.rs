@@ -18,6 +18,8 @@ mod owners;
 mod queries;
 mod sockets;
 mod starts;
+#[cfg(test)]
+mod tests;
 mod ticks;
 mod words;
 

@@ -45,12 +45,12 @@ pub struct Flow {
 pub struct Host {
     addresses: AHashSet<IpAddr>,
     /// Since when something listened there, µs since the Unix epoch.
-    waiting: AHashMap<Place, i64>,
+    waiting: AHashMap<ListenAddr, i64>,
 }
 
 /// Where something listens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Place {
+struct ListenAddr {
     protocol: Protocol,
     addr: IpAddr,
     port: u16,
@@ -61,7 +61,7 @@ struct Place {
 enum Netns {
     Known(u64),
     Unknown,
-    /// Every place is also listed here, for connections with an unknown namespace.
+    /// Every address is also listed here, for connections with an unknown namespace.
     Any,
 }
 
@@ -81,8 +81,8 @@ impl Host {
         since_us: i64,
     ) {
         for netns in [netns.map_or(Netns::Unknown, Netns::Known), Netns::Any] {
-            let place = Place { protocol, addr: local.0.to_canonical(), port: local.1, netns };
-            let since = self.waiting.entry(place).or_insert(since_us);
+            let listener = ListenAddr { protocol, addr: local.0.to_canonical(), port: local.1, netns };
+            let since = self.waiting.entry(listener).or_insert(since_us);
             *since = since_us.min(*since);
         }
     }
@@ -120,8 +120,8 @@ impl Host {
         };
         addrs.into_iter().flatten().any(|addr| {
             namespaces.into_iter().any(|netns| {
-                let place = Place { protocol: flow.protocol, addr, port, netns };
-                let since_us = self.waiting.get(&place);
+                let listener = ListenAddr { protocol: flow.protocol, addr, port, netns };
+                let since_us = self.waiting.get(&listener);
                 since_us
                     .is_some_and(|since_us| flow.protocol == Protocol::Tcp || *since_us <= flow.first_seen_us)
             })

@@ -54,7 +54,7 @@ pub enum Toward {
 
 /// A position in a recording.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum Position {
     /// µs since the Unix epoch.
     Time(i64),
     /// The number of a snapshot.
@@ -148,17 +148,17 @@ impl Cursor {
     ///
     /// # Errors
     /// [`crate::Error::Damaged`] if a row has a value that no version of netrec writes.
-    pub fn at(&mut self, place: Place, toward: Toward) -> Result<Option<Sample>> {
+    pub fn at(&mut self, position: Position, toward: Toward) -> Result<Option<Sample>> {
         let mut best: Option<(u32, i64)> = None;
-        for index in self.candidates(place, toward) {
+        for index in self.candidates(position, toward) {
             let span = self.spans[index];
-            if best.is_some_and(|best| self.is_beyond(&span, best, place, toward)) {
+            if best.is_some_and(|best| self.is_beyond(&span, best, position, toward)) {
                 break;
             }
             let Some(group) = self.group(index) else { continue };
             let is_elsewhere = |number| self.has_snapshot_beside(number, index);
-            if let Some(found) = group.nearest(place, toward, is_elsewhere) {
-                best = Some(best.map_or(found, |best| nearer(best, found, place, toward)));
+            if let Some(found) = group.nearest(position, toward, is_elsewhere) {
+                best = Some(best.map_or(found, |best| nearer(best, found, position, toward)));
             }
         }
         best.map(|(tick, ts_us)| self.sample(tick, ts_us)).transpose()
@@ -170,20 +170,20 @@ impl Cursor {
     /// # Errors
     /// As [`Cursor::at`].
     pub fn showing(&mut self, ts_us: i64) -> Result<Option<Sample>> {
-        match self.at(Place::Time(ts_us), Toward::Later)? {
-            None => self.at(Place::Time(ts_us), Toward::Earlier),
+        match self.at(Position::Time(ts_us), Toward::Later)? {
+            None => self.at(Position::Time(ts_us), Toward::Earlier),
             sample => Ok(sample),
         }
     }
 
     /// Row groups that may contain the sample, the likeliest first.
-    fn candidates(&self, place: Place, toward: Toward) -> Vec<usize> {
+    fn candidates(&self, position: Position, toward: Toward) -> Vec<usize> {
         let mut indexes: Vec<usize> = (0..self.spans.len())
             .filter(|index| {
-                let (first, last) = self.grid.ends(&self.spans[*index], place);
+                let (first, last) = self.grid.ends(&self.spans[*index], position);
                 match toward {
-                    Toward::Earlier => first <= value(place),
-                    Toward::Later => last >= value(place),
+                    Toward::Earlier => first <= value(position),
+                    Toward::Later => last >= value(position),
                 }
             })
             .collect();
@@ -226,11 +226,11 @@ impl Cursor {
     }
 
     /// Whether nothing in a row group can be nearer than what was found.
-    fn is_beyond(&self, span: &Span, found: (u32, i64), place: Place, toward: Toward) -> bool {
-        let (first, last) = self.grid.ends(span, place);
-        let found = match place {
-            Place::Time(_) => found.1,
-            Place::Tick(_) => i64::from(found.0),
+    fn is_beyond(&self, span: &Span, found: (u32, i64), position: Position, toward: Toward) -> bool {
+        let (first, last) = self.grid.ends(span, position);
+        let found = match position {
+            Position::Time(_) => found.1,
+            Position::Tick(_) => i64::from(found.0),
         };
         match toward {
             Toward::Earlier => last < found,
@@ -325,11 +325,11 @@ impl Grid {
     }
 
     /// First and last position of the samples in a row group.
-    fn ends(self, span: &Span, place: Place) -> (i64, i64) {
+    fn ends(self, span: &Span, position: Position) -> (i64, i64) {
         let (first, last) = self.steps(span);
-        match place {
-            Place::Time(_) => (span.ts_us.0, self.moment_us(last, span.ts_us.1)),
-            Place::Tick(_) => (i64::from(first), i64::from(last)),
+        match position {
+            Position::Time(_) => (span.ts_us.0, self.moment_us(last, span.ts_us.1)),
+            Position::Tick(_) => (i64::from(first), i64::from(last)),
         }
     }
 }
@@ -346,17 +346,17 @@ fn grid_of(capture: &CaptureFile, spans: &[Span]) -> Grid {
     Grid::Slices { start_us, width_us }
 }
 
-fn value(place: Place) -> i64 {
-    match place {
-        Place::Time(ts_us) => ts_us,
-        Place::Tick(tick) => i64::from(tick),
+fn value(position: Position) -> i64 {
+    match position {
+        Position::Time(ts_us) => ts_us,
+        Position::Tick(tick) => i64::from(tick),
     }
 }
 
-fn nearer(a: (u32, i64), b: (u32, i64), place: Place, toward: Toward) -> (u32, i64) {
-    let key = |found: &(u32, i64)| match place {
-        Place::Time(_) => (found.1, found.0),
-        Place::Tick(_) => (i64::from(found.0), found.0),
+fn nearer(a: (u32, i64), b: (u32, i64), position: Position, toward: Toward) -> (u32, i64) {
+    let key = |found: &(u32, i64)| match position {
+        Position::Time(_) => (found.1, found.0),
+        Position::Tick(_) => (i64::from(found.0), found.0),
     };
     let b_is_later = key(&b) > key(&a);
     if b_is_later == (toward == Toward::Earlier) { b } else { a }

@@ -43,7 +43,7 @@ mod volatile;
 pub mod writer;
 
 pub use application::Application;
-pub use cursor::{Cursor, Place, Sample, Toward};
+pub use cursor::{Cursor, Position, Sample, Toward};
 pub use digest::Digest;
 pub use evidence::{Evidence, GroupHash};
 pub use import_stats::{Example, ImportStats, Unused, UnusedReason};

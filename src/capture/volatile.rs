@@ -45,7 +45,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::capture::{Cursor, Place, Protocol, Toward};
+    use crate::capture::{Cursor, Position, Protocol, Toward};
 
     #[test]
     fn rows_in_memory_read_as_those_of_a_file() {
@@ -60,7 +60,7 @@ mod tests {
         let capture = CaptureFile::from_ticks("memory", &Metadata::default(), (0..4).map(tick)).unwrap();
         assert_eq!((capture.rows(), capture.row_groups(), capture.metadata().rows), (400_000, 2, 400_000));
         let mut cursor = Cursor::new(Arc::new(capture)).unwrap();
-        let sample = cursor.at(Place::Tick(3), Toward::Later).unwrap().unwrap();
+        let sample = cursor.at(Position::Tick(3), Toward::Later).unwrap().unwrap();
         assert_eq!((sample.ts_us, sample.rows.len()), (3_000_000, 100_000));
         assert_eq!(CaptureFile::from_ticks("memory", &Metadata::default(), []).unwrap().rows(), 0);
     }

@@ -11,7 +11,7 @@ use crate::capture::Cursor;
 use crate::filter::Filter;
 use crate::geo::Databases;
 use crate::record::Stop;
-use crate::replay::{Places, Player, Recorded, State, When, background};
+use crate::replay::{Geolocator, Player, Recorded, State, When, background};
 
 const EXAMPLES: &str = "Examples:\n\
 \x20 netrec replay web-01.parquet\n\
@@ -66,7 +66,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
     stop.on_signals()?;
     state.activity = background::density(&cursor, rows_us);
     let mut recorded = Recorded::new(cursor, &geo);
-    state.places = Places::countries(geo);
+    state.geolocator = Geolocator::countries(geo);
     state.has_local_time = arguments.local_time;
     Player::new(&mut recorded).run(&mut state, at_us, &stop)?;
     say!("{}", state.command());

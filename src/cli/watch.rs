@@ -12,7 +12,7 @@ use crate::capture::SigningKey;
 use crate::filter::Filter;
 use crate::geo::Databases;
 use crate::record::{HostInfo, Plan, Stop, series_name};
-use crate::replay::{Places, Player, State};
+use crate::replay::{Geolocator, Player, State};
 use crate::watch::{Live, Recordings};
 use crate::{Error, Result};
 
@@ -65,7 +65,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
     let mut live = Live::start(plan, wanted, &stop, recordings, &geo)?;
     let filter = arguments.filter.clone().unwrap_or_default().with_countries(Arc::clone(&geo));
     let mut state = State::live(&format!("{name}.live"), filter);
-    state.places = Places::countries(geo);
+    state.geolocator = Geolocator::countries(geo);
     state.has_local_time = arguments.local_time;
     let watched = Player::new(&mut live).run(&mut state, i64::MAX, &stop);
     // The recordings are completed even if the screen failed.

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::FieldInfo;
 use super::pattern::Pattern;
-use super::value::{Place, Range, Unit};
+use super::value::{AddrPattern, Range, Unit};
 use crate::capture::{Application, Owner, Row};
 use crate::geo::Databases;
 use crate::model::records::Scope;
@@ -44,7 +44,7 @@ pub(super) enum Value {
     Unknown,
     Pattern(Pattern),
     Range(Range),
-    Place(Place),
+    AddrPattern(AddrPattern),
 }
 
 /// The test of one word of an expression.
@@ -342,8 +342,8 @@ impl Reads {
             (Self::Address(read, _) | Self::Port(read), Value::Unknown) => {
                 read(row).iter().all(Option::is_none)
             }
-            (Self::Address(read, _), Value::Place(place)) => {
-                read(row).into_iter().flatten().any(|(addr, port)| place.holds(addr, port))
+            (Self::Address(read, _), Value::AddrPattern(pattern)) => {
+                read(row).into_iter().flatten().any(|(addr, port)| pattern.holds(addr, port))
             }
             (Self::Address(read, name), Value::Pattern(pattern)) => {
                 name(row).is_some_and(|name| pattern.fits(name))

@@ -2,7 +2,7 @@
 
 use super::fields::{FIELDS, Field, Reads, Test, Value};
 use super::pattern::{Pattern, Wildcards};
-use super::value::{Operator, Place, Range};
+use super::value::{AddrPattern, Operator, Range};
 use crate::suggest;
 
 /// The operators between a field and its value; longer ones first.
@@ -94,7 +94,7 @@ fn split(word: &[Letter]) -> Option<(&[Letter], Operator, bool, &[Letter])> {
     let text = plain(rest);
     let (sign, operator, is_not) = OPERATORS.iter().find(|(sign, ..)| text.starts_with(sign))?;
     // IPv6 addresses and `host:port` look like a field at first.
-    let is_address = *sign == ":" && Place::parse(&plain(word)).is_some();
+    let is_address = *sign == ":" && AddrPattern::parse(&plain(word)).is_some();
     if is_address || rest.first().is_some_and(|first| first.is_quoted) {
         return None;
     }
@@ -173,8 +173,8 @@ fn address(
     if operator == Operator::Contains {
         return Ok(Value::Pattern(pattern()));
     }
-    if let Some(place) = Place::parse(text) {
-        return Ok(Value::Place(place));
+    if let Some(pattern) = AddrPattern::parse(text) {
+        return Ok(Value::AddrPattern(pattern));
     }
     let is_name = text.chars().any(|c| c.is_alphabetic() || c == '*' || c == '?');
     if is_name && !text.contains('/') {

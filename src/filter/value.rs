@@ -50,7 +50,7 @@ pub(super) struct Range {
 
 /// An address or a network, with or without a port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum AddrPattern {
     One(IpAddr),
     Socket(SocketAddr),
     Net(IpNet),
@@ -132,7 +132,7 @@ fn number(text: &str, unit: Unit) -> Result<u64, String> {
     if value.is_finite() { Ok(value.round() as u64) } else { Err(not_a_number()) }
 }
 
-impl Place {
+impl AddrPattern {
     /// Parses an address, an address with a port, or a network; `None` for anything else.
     pub(super) fn parse(text: &str) -> Option<Self> {
         if let Ok(addr) = text.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {

@@ -7,7 +7,7 @@ use chrono::DateTime;
 use maxminddb::{LookupResult, PathElement, Reader};
 use serde::Deserialize;
 
-use super::{Place, SourceInfo};
+use super::{GeoLocation, SourceInfo};
 
 /// The attribution that DB-IP requires.
 pub(super) const DB_IP_ATTRIBUTION: &str = "IP Geolocation by DB-IP";
@@ -71,16 +71,16 @@ impl Database {
     }
 
     /// Looks up an address. A damaged or unexpected record counts as not found.
-    pub(super) fn lookup(&self, addr: IpAddr) -> Option<Place> {
+    pub(super) fn lookup(&self, addr: IpAddr) -> Option<GeoLocation> {
         let record = self.record(addr)?.ok()?;
-        let place = Place {
+        let location = GeoLocation {
             country_code: text(&record, COUNTRY_CODE).filter(|code| code.len() == 2),
             country: text(&record, COUNTRY).filter(|name| name.len() > 2),
             city: text(&record, CITY),
             asn: number(&record, ASN),
             as_organization: text(&record, AS_ORGANIZATION),
         };
-        (place != Place::default()).then_some(place)
+        (location != GeoLocation::default()).then_some(location)
     }
 
     /// The record of an address; `None` if the database has none, or no addresses of that family.

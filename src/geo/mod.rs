@@ -21,7 +21,7 @@ const USUAL_FOLDERS: &[&str] = &["/usr/share/GeoIP", "/var/lib/GeoIP"];
 
 /// What a database says of an address.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub struct Place {
+pub struct GeoLocation {
     /// ISO 3166-1 alpha-2 code.
     pub country_code: Option<String>,
     /// English name of the country.
@@ -79,14 +79,14 @@ impl Databases {
 
     /// Looks up an address; `None` if it is unknown. The caller decides whether an address may be
     /// looked up at all: one that is not public may not.
-    pub fn lookup(&self, addr: IpAddr) -> Option<Place> {
-        let mut place = Place::default();
+    pub fn lookup(&self, addr: IpAddr) -> Option<GeoLocation> {
+        let mut location = GeoLocation::default();
         for database in &self.databases {
             if let Some(found) = database.lookup(addr) {
-                place.complete_with(found);
+                location.complete_with(found);
             }
         }
-        (place != Place::default()).then_some(place)
+        (location != GeoLocation::default()).then_some(location)
     }
 
     /// The databases in use, in search order.
@@ -118,7 +118,7 @@ impl Databases {
     }
 }
 
-impl Place {
+impl GeoLocation {
     /// Fills in what is still unknown.
     fn complete_with(&mut self, other: Self) {
         // A country's name and code must come from the same database, because borders are disputed.
@@ -145,8 +145,13 @@ fn unusable(path: &Path, reason: impl Into<String>) -> Error {
 mod tests {
     use super::*;
 
-    fn place(code: Option<&str>, country: Option<&str>, city: Option<&str>, asn: Option<u32>) -> Place {
-        Place {
+    fn location(
+        code: Option<&str>,
+        country: Option<&str>,
+        city: Option<&str>,
+        asn: Option<u32>,
+    ) -> GeoLocation {
+        GeoLocation {
             country_code: code.map(str::to_owned),
             country: country.map(str::to_owned),
             city: city.map(str::to_owned),
@@ -157,15 +162,15 @@ mod tests {
 
     #[test]
     fn the_first_database_that_has_a_field_answers_it() {
-        let mut merged = place(Some("SE"), None, None, Some(29518));
-        merged.complete_with(place(Some("SE"), Some("Sweden"), Some("Linköping"), Some(1)));
-        assert_eq!(merged, place(Some("SE"), Some("Sweden"), Some("Linköping"), Some(29518)));
+        let mut merged = location(Some("SE"), None, None, Some(29518));
+        merged.complete_with(location(Some("SE"), Some("Sweden"), Some("Linköping"), Some(1)));
+        assert_eq!(merged, location(Some("SE"), Some("Sweden"), Some("Linköping"), Some(29518)));
     }
 
     #[test]
     fn a_country_never_gets_the_name_of_another() {
-        let mut merged = place(Some("UA"), None, None, None);
-        merged.complete_with(place(Some("RU"), Some("Russia"), None, None));
-        assert_eq!(merged, place(Some("UA"), None, None, None));
+        let mut merged = location(Some("UA"), None, None, None);
+        merged.complete_with(location(Some("RU"), Some("Russia"), None, None));
+        assert_eq!(merged, location(Some("UA"), None, None, None));
     }
 }

@@ -14,19 +14,19 @@ pub struct Index {
 }
 
 impl Index {
-    /// The place of the item for which `is_it` is true, among those with the hash of `key`.
+    /// The index of the item for which `is_it` is true, among those with the hash of `key`.
     #[inline]
     pub fn find<K: Hash + ?Sized>(&self, key: &K, is_it: impl Fn(usize) -> bool) -> Option<usize> {
-        let found = self.places.find(self.state.hash_one(key), |place| is_it(*place as usize));
-        found.map(|place| *place as usize)
+        let found = self.places.find(self.state.hash_one(key), |index| is_it(*index as usize));
+        found.map(|index| *index as usize)
     }
 
-    /// Notes the place of an item that is not there yet. `key_of` gives the key of any item noted before.
+    /// Notes the index of an item that is not there yet. `key_of` gives the key of any item noted before.
     #[inline]
-    pub fn insert<K: Hash + ?Sized, Q: Hash>(&mut self, key: &K, place: usize, key_of: impl Fn(usize) -> Q) {
+    pub fn insert<K: Hash + ?Sized, Q: Hash>(&mut self, key: &K, index: usize, key_of: impl Fn(usize) -> Q) {
         let state = &self.state;
-        let hash = |place: &u32| state.hash_one(key_of(*place as usize));
-        self.places.insert_unique(state.hash_one(key), place as u32, hash);
+        let hash = |index: &u32| state.hash_one(key_of(*index as usize));
+        self.places.insert_unique(state.hash_one(key), index as u32, hash);
     }
 
     /// Forgets every item.
@@ -49,9 +49,9 @@ mod tests {
     fn items_are_found_where_they_are_and_others_are_not() {
         let list: Vec<u64> = (0..10_000).map(|n| n * 7).collect();
         let mut index = Index::default();
-        for (place, item) in list.iter().enumerate() {
+        for (number, item) in list.iter().enumerate() {
             assert_eq!(index.find(item, |at| list[at] == *item), None);
-            index.insert(item, place, |at| list[at]);
+            index.insert(item, number, |at| list[at]);
         }
         assert!(
             list.iter().enumerate().all(|(at, item)| index.find(item, |at| list[at] == *item) == Some(at))

@@ -320,7 +320,7 @@ pub struct Endpoint {
     /// What kind of address it is.
     pub scope: Scope,
     /// Where it is.
-    pub place: Location,
+    pub location: Location,
 }
 
 /// What the payload of a connection says.
@@ -339,7 +339,7 @@ pub struct Application {
 
 /// Where a remote address is, as far as it is public and a database knows it.
 #[derive(Debug, Clone, Copy, Default)]
-#[allow(missing_docs, reason = "the fields are those of `geo::Place`")]
+#[allow(missing_docs, reason = "the fields are those of `geo::GeoLocation`")]
 pub struct Location {
     pub country_code: Option<TextId>,
     pub country: Option<TextId>,
@@ -350,14 +350,14 @@ pub struct Location {
 
 impl Location {
     /// What a database says.
-    pub fn new(place: &geo::Place, texts: &mut Texts) -> Self {
+    pub fn new(location: &geo::GeoLocation, texts: &mut Texts) -> Self {
         let mut text = |text: &Option<String>| text.as_deref().map(|text| texts.intern(text));
         Self {
-            country_code: text(&place.country_code),
-            country: text(&place.country),
-            city: text(&place.city),
-            asn: place.asn,
-            as_organization: text(&place.as_organization),
+            country_code: text(&location.country_code),
+            country: text(&location.country),
+            city: text(&location.city),
+            asn: location.asn,
+            as_organization: text(&location.as_organization),
         }
     }
 }

@@ -34,4 +34,4 @@ pub use source::Source;
 pub use state::State;
 pub use terminal::Player;
 pub use time::{Range, When};
-pub use view::Places;
+pub use view::Geolocator;

@@ -7,7 +7,7 @@ use super::background::{self, Found};
 use super::source::Source;
 use super::state::{Findings, State};
 use crate::Result;
-use crate::capture::{Cursor, Place, Row, Sample, Toward};
+use crate::capture::{Cursor, Position, Row, Sample, Toward};
 use crate::geo::Databases;
 
 /// A capture.
@@ -25,8 +25,8 @@ impl Recorded {
 }
 
 impl Source for Recorded {
-    fn at(&mut self, place: Place, toward: Toward) -> Result<Option<Sample>> {
-        self.cursor.at(place, toward)
+    fn at(&mut self, position: Position, toward: Toward) -> Result<Option<Sample>> {
+        self.cursor.at(position, toward)
     }
 
     fn has_snapshots(&self) -> bool {

@@ -4,7 +4,7 @@ use std::sync::mpsc::Receiver;
 
 use super::state::State;
 use crate::Result;
-use crate::capture::{Place, Row, Sample, Toward};
+use crate::capture::{Position, Row, Sample, Toward};
 
 /// A source of samples.
 pub trait Source {
@@ -12,15 +12,15 @@ pub trait Source {
     ///
     /// # Errors
     /// If the samples cannot be read.
-    fn at(&mut self, place: Place, toward: Toward) -> Result<Option<Sample>>;
+    fn at(&mut self, position: Position, toward: Toward) -> Result<Option<Sample>>;
 
     /// The sample that shows a moment: the one taken then or next; after the last one, the last.
     ///
     /// # Errors
     /// As [`Source::at`].
     fn showing(&mut self, ts_us: i64) -> Result<Option<Sample>> {
-        match self.at(Place::Time(ts_us), Toward::Later)? {
-            None => self.at(Place::Time(ts_us), Toward::Earlier),
+        match self.at(Position::Time(ts_us), Toward::Later)? {
+            None => self.at(Position::Time(ts_us), Toward::Earlier),
             sample => Ok(sample),
         }
     }

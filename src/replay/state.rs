@@ -20,8 +20,8 @@ use super::action::Action;
 use super::history::History;
 use super::listing::Form;
 use super::panels::{heads, help};
-use super::view::{Grouping, Item, Places};
-use crate::capture::{Place, Row, Sample};
+use super::view::{Geolocator, Grouping, Item};
+use crate::capture::{Position, Row, Sample};
 use crate::escape;
 use crate::filter::Filter;
 use crate::humanize;
@@ -48,7 +48,7 @@ pub struct State {
     /// Earlier samples, for trends.
     pub history: History,
     /// Looks up where an address is.
-    pub places: Places,
+    pub geolocator: Geolocator,
     /// Whether the header adds the local time; everything else is in UTC.
     pub has_local_time: bool,
     /// The current panel.
@@ -97,7 +97,7 @@ impl State {
             sample: Sample::default(),
             previous: None,
             history: History::default(),
-            places: Places::default(),
+            geolocator: Geolocator::default(),
             has_local_time: false,
             panel: Panel::Connections,
             mode: Mode::Normal,
@@ -200,9 +200,9 @@ impl State {
             Action::Slower => self.speed = (self.speed / 2.0).max(SPEEDS.0),
             Action::NextTick => return Some(self.stop(Request::Step(Step::Forward))),
             Action::PreviousTick => return Some(self.stop(Request::Step(Step::Back))),
-            Action::Start => return Some(self.stop(Request::Show(Place::Time(self.span_us.0)))),
+            Action::Start => return Some(self.stop(Request::Show(Position::Time(self.span_us.0)))),
             Action::End if self.live.is_some() => return Some(self.catch_up()),
-            Action::End => return Some(self.stop(Request::Show(Place::Time(self.span_us.1)))),
+            Action::End => return Some(self.stop(Request::Show(Position::Time(self.span_us.1)))),
             Action::AskTime => self.mode = Mode::Time(String::new()),
             Action::AskFilter => self.mode = Mode::Filter(self.filter.text().to_owned()),
             Action::NextFinding => return self.seek_finding(Step::Forward),
@@ -259,7 +259,7 @@ impl State {
     fn catch_up(&mut self) -> Request {
         self.visited = None;
         self.is_playing = true;
-        Request::Show(Place::Time(i64::MAX))
+        Request::Show(Position::Time(i64::MAX))
     }
 
     fn stop(&mut self, request: Request) -> Request {

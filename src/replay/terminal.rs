@@ -13,7 +13,7 @@ use super::look::Theme;
 use super::source::Source;
 use super::state::{Request, State, Step};
 use super::{export, screen};
-use crate::capture::{Place, Row, Sample, Toward};
+use crate::capture::{Position, Row, Sample, Toward};
 use crate::record::Stop;
 use crate::{Error, Result};
 
@@ -46,7 +46,7 @@ impl<'a> Player<'a> {
     /// # Errors
     /// [`Error::Io`] if the terminal cannot be used, and the errors of the source.
     pub fn run(mut self, state: &mut State, at_us: i64, stop: &Stop) -> Result<()> {
-        self.fulfil(state, &Request::Show(Place::Time(at_us)))?;
+        self.fulfil(state, &Request::Show(Position::Time(at_us)))?;
         let mut display = Display::open().map_err(terminal_error)?;
         let outcome = self.turn(&mut display, state, stop);
         // On a terminal that is gone, nothing can be restored.
@@ -126,12 +126,12 @@ impl<'a> Player<'a> {
 
     fn fulfil(&mut self, state: &mut State, request: &Request) -> Result<()> {
         match *request {
-            Request::Show(Place::Time(ts_us)) => {
+            Request::Show(Position::Time(ts_us)) => {
                 let sample = self.source.showing(ts_us)?;
                 self.show(state, sample)?;
             }
-            Request::Show(place @ Place::Tick(_)) => {
-                let sample = self.source.at(place, Toward::Later)?;
+            Request::Show(position @ Position::Tick(_)) => {
+                let sample = self.source.at(position, Toward::Later)?;
                 self.show(state, sample)?;
             }
             Request::Step(step) => {
@@ -143,7 +143,7 @@ impl<'a> Player<'a> {
                 self.show(state, sample)?;
             }
             Request::PlayTo(ts_us) => {
-                let sample = self.source.at(Place::Time(ts_us), Toward::Earlier)?;
+                let sample = self.source.at(Position::Time(ts_us), Toward::Earlier)?;
                 self.show(state, sample.filter(|sample| sample.tick != state.sample.tick))?;
             }
             Request::Detail(conn_id) => self.detail = Some(self.source.detail(conn_id)),
@@ -164,7 +164,7 @@ impl<'a> Player<'a> {
             Step::Forward => (tick.checked_add(1), Toward::Later),
             Step::Back => (tick.checked_sub(1), Toward::Earlier),
         };
-        next.map_or(Ok(None), |tick| self.source.at(Place::Tick(tick), toward))
+        next.map_or(Ok(None), |tick| self.source.at(Position::Tick(tick), toward))
     }
 
     fn show(&mut self, state: &mut State, sample: Option<Sample>) -> Result<()> {

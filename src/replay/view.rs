@@ -11,7 +11,7 @@ use ahash::{AHashMap, AHashSet};
 use crate::capture::{Kind, Row, Sample};
 use crate::filter::Filter;
 
-pub use self::destinations::{DestinationLine, Places, destinations};
+pub use self::destinations::{DestinationLine, Geolocator, destinations};
 pub(super) use self::groups::group;
 pub use self::groups::{Group, Grouping, Item};
 pub use self::processes::{ProcessLine, processes};

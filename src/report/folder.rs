@@ -19,7 +19,7 @@ pub struct Folder {
     /// The path as given.
     path: PathBuf,
     target: PathBuf,
-    place: Arc<Place>,
+    hidden_folder: Arc<HiddenFolder>,
     replaces: bool,
     whole: bool,
     /// Size and SHA-256 of every file by path; several threads write the parts.
@@ -29,7 +29,7 @@ pub struct Folder {
 
 /// A folder under a hidden name, and everything that this program has put there.
 #[derive(Debug)]
-struct Place {
+struct HiddenFolder {
     parent: Arc<Dir>,
     hidden: OsString,
     made: Mutex<Made>,
@@ -67,16 +67,16 @@ impl Folder {
         if exists {
             check_is_report(path, &target, &parent, name)?;
         }
-        let (place, half_made) = pending::step(|| {
-            let place = Arc::new(Place::make(parent)?);
-            let to_remove = Arc::clone(&place);
-            Ok((place, HalfMade::new(move || to_remove.remove())))
+        let (hidden_folder, half_made) = pending::step(|| {
+            let hidden_folder = Arc::new(HiddenFolder::make(parent)?);
+            let to_remove = Arc::clone(&hidden_folder);
+            Ok((hidden_folder, HalfMade::new(move || to_remove.remove())))
         })
         .map_err(failed)?;
         Ok(Self {
             path: path.to_path_buf(),
             target,
-            place,
+            hidden_folder,
             replaces: exists,
             whole: false,
             written: Mutex::default(),
@@ -102,7 +102,8 @@ impl Folder {
         write: impl FnOnce(&mut (dyn Write + Send)) -> io::Result<()>,
     ) -> Result<PathBuf> {
         let path = self.target.join(name);
-        let file = pending::step(|| self.place.create_file(name)).map_err(Error::io("create", &path))?;
+        let file =
+            pending::step(|| self.hidden_folder.create_file(name)).map_err(Error::io("create", &path))?;
         let mut out = BufWriter::new(Hashing::new(file));
         write(&mut out).map_err(Error::io("write", &path))?;
         let out = out.into_inner().map_err(|error| Error::io("write", &path)(error.into_error()))?;
@@ -124,7 +125,7 @@ impl Folder {
     /// # Errors
     /// [`Error::Io`].
     pub fn open(&self, name: &str) -> Result<File> {
-        self.place.open_file(name).map_err(Error::io("read", self.target.join(name)))
+        self.hidden_folder.open_file(name).map_err(Error::io("read", self.target.join(name)))
     }
 
     /// Every file written so far, by path.
@@ -148,13 +149,13 @@ impl Folder {
     /// [`Error::Io`] if it cannot be renamed; [`Error::Exists`] and [`Error::Foreign`] as in
     /// [`Folder::prepare`], if something was created there in the meantime.
     pub fn finish(mut self) -> Result<()> {
-        let Place { parent, hidden, .. } = self.place.as_ref();
+        let HiddenFolder { parent, hidden, .. } = self.hidden_folder.as_ref();
         let name = self.target.file_name().unwrap_or_default();
         let failed = |error: io::Error| match error.kind() {
             io::ErrorKind::AlreadyExists => Error::Exists { path: self.path.clone() },
             _ => Error::io("create", &self.path)(error),
         };
-        self.place.give_away().map_err(Error::io("give to the user behind sudo", &self.path))?;
+        self.hidden_folder.give_away().map_err(Error::io("give to the user behind sudo", &self.path))?;
         if !self.replaces {
             pending::step(|| parent.rename(hidden, parent, name, Replace::No)).map_err(failed)?;
             self.whole = true;
@@ -163,9 +164,9 @@ impl Folder {
         let files = check_is_report(&self.path, &self.target, parent, name)?;
         let old =
             Made { dir: Arc::new(parent.open_dir(name).map_err(failed)?), files, folders: BTreeMap::new() };
-        pending::step(|| self.place.swap(name, old)).map_err(failed)?;
+        pending::step(|| self.hidden_folder.swap(name, old)).map_err(failed)?;
         self.whole = true;
-        let left = self.place.lock().remove(parent, hidden);
+        let left = self.hidden_folder.lock().remove(parent, hidden);
         left.map_err(Error::io("remove the replaced report, which is now", parent.path_of(hidden)))
     }
 }
@@ -174,12 +175,12 @@ impl Drop for Folder {
     fn drop(&mut self) {
         if !self.whole {
             // The error that stopped the report is already on its way to the user.
-            self.place.remove();
+            self.hidden_folder.remove();
         }
     }
 }
 
-impl Place {
+impl HiddenFolder {
     fn make(parent: Arc<Dir>) -> io::Result<Self> {
         let (hidden, dir) = make_hidden_dir(&parent)?;
         let made = Made { dir: Arc::new(dir), files: BTreeSet::new(), folders: BTreeMap::new() };
@@ -339,25 +340,25 @@ mod tests {
 
     #[test]
     fn there_is_a_whole_folder_or_none() {
-        let place = tempfile::tempdir().unwrap();
-        let target = place.path().join("report");
+        let parent = tempfile::tempdir().unwrap();
+        let target = parent.path().join("report");
         let folder = Folder::prepare(&target, false).unwrap();
         folder.put("charts/a.svg", b"<svg/>").unwrap();
         assert!(!target.exists());
         drop(folder);
-        assert_eq!(names(place.path()), Vec::<String>::new());
+        assert_eq!(names(parent.path()), Vec::<String>::new());
 
         let folder = Folder::prepare(&target, false).unwrap();
         let path = folder.put("charts/a.svg", b"<svg/>").unwrap();
         folder.finish().unwrap();
         assert_eq!(fs::read(path).unwrap(), b"<svg/>");
-        assert_eq!(names(place.path()), ["report"]);
+        assert_eq!(names(parent.path()), ["report"]);
     }
 
     #[test]
     fn what_is_there_is_replaced_only_when_asked() {
-        let place = tempfile::tempdir().unwrap();
-        let target = place.path().join("report");
+        let parent = tempfile::tempdir().unwrap();
+        let target = parent.path().join("report");
         report_at(&target, "old");
         assert!(matches!(Folder::prepare(&target, false), Err(Error::Exists { .. })));
 
@@ -369,13 +370,13 @@ mod tests {
         folder.put("new", b"").unwrap();
         folder.finish().unwrap();
         assert_eq!(names(&target), ["new"]);
-        assert_eq!(names(place.path()), ["report"]);
+        assert_eq!(names(parent.path()), ["report"]);
     }
 
     #[test]
     fn a_report_to_which_somebody_added_is_not_replaced() {
-        let place = tempfile::tempdir().unwrap();
-        let target = place.path().join("report");
+        let parent = tempfile::tempdir().unwrap();
+        let target = parent.path().join("report");
         report_at(&target, "old");
         fs::write(target.join("notes.txt"), "mine").unwrap();
         let error = Folder::prepare(&target, true).unwrap_err().to_string();
@@ -384,28 +385,28 @@ mod tests {
         let folder = Folder::prepare(&target, true).unwrap();
         fs::write(target.join("charts/notes.txt"), "mine").unwrap();
         assert!(matches!(folder.finish(), Err(Error::Foreign { .. })), "added meanwhile");
-        assert_eq!(names(place.path()), ["report"]);
+        assert_eq!(names(parent.path()), ["report"]);
         assert_eq!(fs::read(target.join("charts/notes.txt")).unwrap(), b"mine");
     }
 
     #[test]
     fn where_two_folders_cannot_change_places_it_is_done_in_steps() {
-        let place = tempfile::tempdir().unwrap();
-        let target = place.path().join("report");
+        let parent = tempfile::tempdir().unwrap();
+        let target = parent.path().join("report");
         report_at(&target, "old");
         let folder = Folder::prepare(&target, true).unwrap();
         folder.put("new", b"").unwrap();
-        folder.place.swap_in_steps(OsStr::new("report")).unwrap();
+        folder.hidden_folder.swap_in_steps(OsStr::new("report")).unwrap();
         assert_eq!(names(&target), ["new"]);
-        assert_eq!(names(place.path()).len(), 2, "the old one has the hidden name");
+        assert_eq!(names(parent.path()).len(), 2, "the old one has the hidden name");
     }
 
     #[test]
     #[cfg(unix)]
     fn a_report_is_for_its_owner_alone() {
         use std::os::unix::fs::PermissionsExt as _;
-        let place = tempfile::tempdir().unwrap();
-        let target = place.path().join("report");
+        let parent = tempfile::tempdir().unwrap();
+        let target = parent.path().join("report");
         report_at(&target, "x");
         let mode = |path: &str| fs::metadata(target.join(path)).unwrap().permissions().mode() & 0o777;
         assert_eq!([mode(""), mode("charts")], [0o700; 2]);
@@ -414,8 +415,8 @@ mod tests {
 
     #[test]
     fn a_folder_of_others_is_never_replaced() {
-        let place = tempfile::tempdir().unwrap();
-        let target = place.path().join("thesis");
+        let parent = tempfile::tempdir().unwrap();
+        let target = parent.path().join("thesis");
         fs::create_dir(&target).unwrap();
         for content in [None, Some("{}"), Some(r#"{"schema": "other/report.v1"}"#), Some("not JSON")] {
             if let Some(content) = content {
@@ -424,22 +425,22 @@ mod tests {
             let error = Folder::prepare(&target, true).unwrap_err().to_string();
             assert!(error.contains("not a netrec report"), "{error}");
         }
-        assert_eq!(names(place.path()), ["thesis"]);
+        assert_eq!(names(parent.path()), ["thesis"]);
     }
 
     #[test]
     #[cfg(unix)]
     fn a_link_to_a_report_is_not_followed() {
-        let place = tempfile::tempdir().unwrap();
-        report_at(&place.path().join("real"), "x");
-        std::os::unix::fs::symlink("real", place.path().join("link")).unwrap();
-        assert!(Folder::prepare(&place.path().join("link"), true).is_err());
+        let parent = tempfile::tempdir().unwrap();
+        report_at(&parent.path().join("real"), "x");
+        std::os::unix::fs::symlink("real", parent.path().join("link")).unwrap();
+        assert!(Folder::prepare(&parent.path().join("link"), true).is_err());
     }
 
     #[test]
     fn a_place_that_cannot_be_written_is_said_at_once() {
-        let place = tempfile::tempdir().unwrap();
-        let error = Folder::prepare(&place.path().join("missing/report"), false).unwrap_err();
+        let parent = tempfile::tempdir().unwrap();
+        let error = Folder::prepare(&parent.path().join("missing/report"), false).unwrap_err();
         assert!(error.to_string().contains("no such file or folder"), "{error}");
         assert!(Folder::prepare(Path::new("/"), false).is_err());
     }

@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::Error;
-use crate::capture::{Kind, PackedTick, Place, Row, Sample, SourceReport, Toward};
+use crate::capture::{Kind, PackedTick, Position, Row, Sample, SourceReport, Toward};
 use crate::record::{Seen, Timestamp};
 use crate::replay::state::TimelineMarker;
 
@@ -179,15 +179,15 @@ impl Feed {
     }
 
     /// The snapshot at a position, or the next one in this direction.
-    pub(super) fn at(&self, place: Place, toward: Toward) -> Option<Arc<KeptTick>> {
+    pub(super) fn at(&self, position: Position, toward: Toward) -> Option<Arc<KeptTick>> {
         let inner = self.inner();
-        let is_before = |tick: &&Arc<KeptTick>| match place {
-            Place::Time(ts_us) => tick.moment.ts_us <= ts_us,
-            Place::Tick(number) => tick.number <= number,
+        let is_before = |tick: &&Arc<KeptTick>| match position {
+            Position::Time(ts_us) => tick.moment.ts_us <= ts_us,
+            Position::Tick(number) => tick.number <= number,
         };
-        let is_behind = |tick: &&Arc<KeptTick>| match place {
-            Place::Time(ts_us) => tick.moment.ts_us >= ts_us,
-            Place::Tick(number) => tick.number >= number,
+        let is_behind = |tick: &&Arc<KeptTick>| match position {
+            Position::Time(ts_us) => tick.moment.ts_us >= ts_us,
+            Position::Tick(number) => tick.number >= number,
         };
         match toward {
             Toward::Earlier => inner.kept.iter().rev().find(is_before).map(Arc::clone),
@@ -304,13 +304,13 @@ pub(super) mod tests {
     fn a_place_is_found_in_both_directions() {
         let feed = Feed::default();
         (0..5).for_each(|number| feed.keep(tick(number)));
-        let at = |place, toward| feed.at(place, toward).map(|tick| tick.number);
+        let at = |position, toward| feed.at(position, toward).map(|tick| tick.number);
         let between = tick(2).moment.ts_us + 1;
-        assert_eq!(at(Place::Time(between), Toward::Earlier), Some(2));
-        assert_eq!(at(Place::Time(between), Toward::Later), Some(3));
-        assert_eq!(at(Place::Time(i64::MAX), Toward::Later), None);
-        assert_eq!(at(Place::Tick(9), Toward::Earlier), Some(4));
-        assert_eq!(at(Place::Tick(0), Toward::Later), Some(0));
+        assert_eq!(at(Position::Time(between), Toward::Earlier), Some(2));
+        assert_eq!(at(Position::Time(between), Toward::Later), Some(3));
+        assert_eq!(at(Position::Time(i64::MAX), Toward::Later), None);
+        assert_eq!(at(Position::Tick(9), Toward::Earlier), Some(4));
+        assert_eq!(at(Position::Tick(0), Toward::Later), Some(0));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::analyst::{self, Surroundings};
 use super::feed::{Feed, Found};
 use super::recorder::Recordings;
 use super::sampler;
-use crate::capture::{Place, Row, Sample, SourceStatus, Toward};
+use crate::capture::{Position, Row, Sample, SourceStatus, Toward};
 use crate::geo::Databases;
 use crate::record::{Plan, Recording, SourceOptions, Stop};
 use crate::replay::background::in_background;
@@ -68,8 +68,8 @@ impl Live {
 }
 
 impl Source for Live {
-    fn at(&mut self, place: Place, toward: Toward) -> Result<Option<Sample>> {
-        Ok(self.feed.at(place, toward).map(|tick| tick.sample()))
+    fn at(&mut self, position: Position, toward: Toward) -> Result<Option<Sample>> {
+        Ok(self.feed.at(position, toward).map(|tick| tick.sample()))
     }
 
     fn detail(&mut self, conn_id: u64) -> Receiver<Vec<Row>> {

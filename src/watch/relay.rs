@@ -114,7 +114,7 @@ impl Host for RelayHost {
 mod tests {
     use super::super::feed::tests::tick;
     use super::*;
-    use crate::capture::{CaptureFile, Cursor, Overwrite, Place, Toward};
+    use crate::capture::{CaptureFile, Cursor, Overwrite, Position, Toward};
     use crate::record::{HostInfo, Output, Plan, Rotation, record};
 
     #[test]
@@ -148,9 +148,9 @@ mod tests {
         let capture = Arc::new(CaptureFile::open(&path).unwrap());
         assert_eq!(capture.rows(), 5 + 4, "the event before the first snapshot is none of it");
         let mut cursor = Cursor::new(capture).unwrap();
-        let first = cursor.at(Place::Tick(0), Toward::Later).unwrap().unwrap();
+        let first = cursor.at(Position::Tick(0), Toward::Later).unwrap().unwrap();
         assert_eq!((first.ts_us, first.events.len()), (tick(10).moment.ts_us, 0));
-        let last = cursor.at(Place::Tick(4), Toward::Later).unwrap().unwrap();
+        let last = cursor.at(Position::Tick(4), Toward::Later).unwrap().unwrap();
         assert_eq!((last.ts_us, last.rows.len()), (tick(15).moment.ts_us, 1));
     }
 

@@ -31,7 +31,7 @@ const MOST_SENDERS: usize = 1 << 16;
 pub(super) struct Activity {
     cells: Vec<EndpointBin>,
     /// By slice and address.
-    places: Index,
+    index: Index,
     /// The cell of the last row; rows of a connection lie together.
     current: ((u32, EndpointId), Bytes),
     /// By index of the connection.
@@ -48,7 +48,7 @@ impl Activity {
     pub(super) fn new() -> Self {
         Self {
             cells: Vec::new(),
-            places: Index::default(),
+            index: Index::default(),
             current: ((0, EndpointId::of(0)), Bytes::default()),
             senders: AHashMap::new(),
         }
@@ -113,14 +113,14 @@ impl Activity {
         if self.cells.len() >= MOST_CELLS {
             self.let_the_smaller_half_go();
         }
-        let Self { cells, places, .. } = self;
-        let place = places.find(&key, |at| key_of(&cells[at]) == key).unwrap_or_else(|| {
+        let Self { cells, index, .. } = self;
+        let at = index.find(&key, |at| key_of(&cells[at]) == key).unwrap_or_else(|| {
             let (bin, endpoint) = key;
             cells.push(EndpointBin { bin, endpoint, bytes_sent: 0, bytes_received: 0 });
-            places.insert(&key, cells.len() - 1, |at| key_of(&cells[at]));
+            index.insert(&key, cells.len() - 1, |at| key_of(&cells[at]));
             cells.len() - 1
         });
-        let cell = &mut cells[place];
+        let cell = &mut cells[at];
         cell.bytes_sent = cell.bytes_sent.saturating_add(bytes.sent);
         cell.bytes_received = cell.bytes_received.saturating_add(bytes.received);
     }
@@ -131,10 +131,10 @@ impl Activity {
         let middle = all.len() / 2;
         let median = *all.select_nth_unstable(middle).1;
         self.cells.retain(|cell| moved(cell) > median);
-        self.places.clear();
+        self.index.clear();
         let cells = &self.cells;
         for (at, cell) in cells.iter().enumerate() {
-            self.places.insert(&key_of(cell), at, |at| key_of(&cells[at]));
+            self.index.insert(&key_of(cell), at, |at| key_of(&cells[at]));
         }
     }
 }

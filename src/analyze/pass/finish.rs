@@ -13,7 +13,7 @@ use super::{Pass, Whose, axis, open};
 use crate::analyze::direction::{Flow, Host};
 use crate::analyze::vantage::Vantage;
 use crate::capture::{Metadata, Protocol, TcpState};
-use crate::geo::{Databases, Place};
+use crate::geo::{Databases, GeoLocation};
 use crate::model::records::{
     Connection, Count, Direction, Endpoint, EndpointBin, EndpointId, Location, Process, ProcessBin,
     ProcessId, Recorded, Role, Scope, TextId, Texts, Transition,
@@ -35,15 +35,15 @@ pub(super) fn finish(pass: Pass, metadata: &Metadata, geo: &Databases) -> Record
         queries,
         ..
     } = pass;
-    drop(pass.places);
+    drop(pass.index);
     let whose = pass.whose;
     let (mut bins, mut process_bins, loads, tick_count) = ticks.finish();
     parallel::change(&mut connections, |connection| {
         connection.closed_in_recording |= connection.last_tick < pass.last_tick;
     });
     let only_foreign = only_foreign(&connections, &whose, addresses.endpoints().len());
-    // Looking up places and judging directions take about as long.
-    let ((placed, endpoint_order), ()) = parallel::both(
+    // Looking up locations and judging directions take about as long.
+    let ((located, endpoint_order), ()) = parallel::both(
         || sort_endpoints(&addresses, &only_foreign, &texts, geo),
         || set_directions(&mut connections, &addresses, metadata),
     );
@@ -67,7 +67,7 @@ pub(super) fn finish(pass: Pass, metadata: &Metadata, geo: &Databases) -> Record
         let open = connections.iter().filter(|c| c.role() == Role::Connection);
         open::count(&mut bins, pass.axis, open.map(|c| (c.first_seen_us, until_us(c))));
     }
-    let endpoints = placed.into_endpoints(&mut texts);
+    let endpoints = located.into_endpoints(&mut texts);
     renumber_bins(&mut process_bins, &process_order);
     renumber_endpoint_bins(&mut endpoint_bins, &endpoint_order);
     let queries = queries.finish(&process_order, &texts);
@@ -159,54 +159,55 @@ fn only_foreign(connections: &[Connection], whose: &Whose, endpoints: usize) -> 
 
 /// The remote addresses, each with its scope and what a database knows of it.
 #[derive(Default)]
-struct Placed {
-    /// The number of its place in `places`.
+struct Located {
+    /// With the index in `locations`.
     addrs: Vec<(TextId, Scope, Option<u32>)>,
-    /// Each place once: a capture may have a million addresses, and the world has fewer cities.
-    places: Vec<Place>,
-    numbers: AHashMap<Place, u32>,
+    /// Each location once: a capture may have a million addresses, and the world has fewer cities.
+    locations: Vec<GeoLocation>,
+    numbers: AHashMap<GeoLocation, u32>,
 }
 
-impl Placed {
+impl Located {
     fn add(&mut self, text: TextId, addr: Option<IpAddr>, geo: &Databases) {
         let scope = addr.map_or(Scope::Reserved, scope);
         // Databases of others are known to place private addresses somewhere in the world.
-        let place = addr.filter(|_| scope == Scope::Public).and_then(|addr| geo.lookup(addr));
-        let number = place.map(|place| {
-            *self.numbers.entry(place).or_insert_with_key(|place| {
-                self.places.push(place.clone());
-                self.places.len() as u32 - 1
+        let found = addr.filter(|_| scope == Scope::Public).and_then(|addr| geo.lookup(addr));
+        let number = found.map(|location| {
+            *self.numbers.entry(location).or_insert_with_key(|location| {
+                self.locations.push(location.clone());
+                self.locations.len() as u32 - 1
             })
         });
         self.addrs.push((text, scope, number));
     }
 
     fn into_endpoints(self, texts: &mut Texts) -> Vec<Endpoint> {
-        let locations: Vec<Location> = self.places.iter().map(|place| Location::new(place, texts)).collect();
-        let location = |number: Option<u32>| locations.get(number? as usize).copied();
+        let locations: Vec<Location> =
+            self.locations.iter().map(|location| Location::new(location, texts)).collect();
+        let at = |number: Option<u32>| locations.get(number? as usize).copied();
         let endpoint =
-            |(addr, scope, number)| Endpoint { addr, scope, place: location(number).unwrap_or_default() };
+            |(addr, scope, number)| Endpoint { addr, scope, location: at(number).unwrap_or_default() };
         self.addrs.into_iter().map(endpoint).collect()
     }
 }
 
-/// The remote addresses by their text, those of `only_foreign` after the others, and the new place of each.
+/// The remote addresses by their text, those of `only_foreign` after the others, and the new index of each.
 fn sort_endpoints(
     addresses: &super::Addresses,
     only_foreign: &[bool],
     texts: &Texts,
     geo: &Databases,
-) -> (Placed, Vec<u32>) {
+) -> (Located, Vec<u32>) {
     let order = order_of(addresses.endpoints(), |at, addr| (only_foreign[at], texts.get(*addr)));
-    let mut placed = Placed::default();
+    let mut located = Located::default();
     for old in &order {
         let text = addresses.endpoints()[*old as usize];
-        placed.add(text, addresses.known(text), geo);
+        located.add(text, addresses.known(text), geo);
     }
-    (placed, places(&order))
+    (located, new_indices(&order))
 }
 
-/// The processes by pid, then start, then name, then executable, and the new place of each.
+/// The processes by pid, then start, then name, then executable, and the new index of each.
 fn sort_processes(mut processes: Vec<Process>, loads: &[Load], texts: &Texts) -> (Vec<Process>, Vec<u32>) {
     for (process, load) in processes.iter_mut().zip(loads) {
         process.cpu_percent_mean = load.cpu_percent_mean();
@@ -215,7 +216,7 @@ fn sort_processes(mut processes: Vec<Process>, loads: &[Load], texts: &Texts) ->
     }
     let text = |id: Option<TextId>| id.map(|id| texts.get(id));
     let order = order_of(&processes, |_, p| (p.pid, p.process_start_us, text(p.process_name), text(p.exe)));
-    (order.iter().map(|old| processes[*old as usize].clone()).collect(), places(&order))
+    (order.iter().map(|old| processes[*old as usize].clone()).collect(), new_indices(&order))
 }
 
 /// The indices of `items`, sorted by a key that no two of them share.
@@ -225,13 +226,13 @@ fn order_of<'a, T, K: Ord>(items: &'a [T], key: impl Fn(usize, &'a T) -> K) -> V
     order
 }
 
-/// For each old index, its place in the order.
-fn places(order: &[u32]) -> Vec<u32> {
-    let mut places = vec![0; order.len()];
-    for (place, old) in order.iter().enumerate() {
-        places[*old as usize] = place as u32;
+/// For each old index, the new one.
+fn new_indices(order: &[u32]) -> Vec<u32> {
+    let mut indices = vec![0; order.len()];
+    for (new, old) in order.iter().enumerate() {
+        indices[*old as usize] = new as u32;
     }
-    places
+    indices
 }
 
 fn renumber(connections: &mut [Connection], endpoints: &[u32], processes: &[u32]) {

@@ -105,7 +105,7 @@ struct Pass {
     owners: Owners,
     connections: Vec<Connection>,
     /// By `conn_id`.
-    places: Index,
+    index: Index,
     transitions: TransitionCounts,
     /// Those of sockets that are left out.
     foreign_transitions: TransitionCounts,
@@ -151,7 +151,7 @@ impl Pass {
             applications: Applications::default(),
             owners: Owners::default(),
             connections: Vec::new(),
-            places: Index::default(),
+            index: Index::default(),
             transitions: TransitionCounts::default(),
             foreign_transitions: TransitionCounts::default(),
             ticks: Ticks::new(axis),
@@ -275,8 +275,8 @@ impl Pass {
     fn connection(&mut self, batch: &Batch, row: usize, kind: Kind, ends: Ends) -> Result<usize, Reason> {
         let conn_id = batch.conn_id[row];
         let connections = &self.connections;
-        if let Some(place) = self.places.find(&conn_id, |at| connections[at].conn_id == conn_id) {
-            return Ok(place);
+        if let Some(at) = self.index.find(&conn_id, |at| connections[at].conn_id == conn_id) {
+            return Ok(at);
         }
         let protocol = required(&batch.protocol, Column::Protocol, row, protocol)?;
         let mut connection = sockets::blank(conn_id, protocol, ends.local);
@@ -286,7 +286,7 @@ impl Pass {
         connection.start_is_exact = kind == Kind::Opened;
         let connections = &mut self.connections;
         connections.push(connection);
-        self.places.insert(&conn_id, connections.len() - 1, |at| connections[at].conn_id);
+        self.index.insert(&conn_id, connections.len() - 1, |at| connections[at].conn_id);
         Ok(self.connections.len() - 1)
     }
 

@@ -25,7 +25,7 @@ struct Identity {
 
 /// Where the processes lie that an identity may be: pid, name where there is no pid, and start in units of
 /// [`SAME_START_US`].
-type Place = (Option<u32>, Option<TextId>, Option<i64>);
+type IdentityKey = (Option<u32>, Option<TextId>, Option<i64>);
 
 const NAME: usize = 0;
 const EXE: usize = 1;
@@ -39,7 +39,7 @@ const SAME_START_US: i64 = 10_000;
 pub(super) struct Owners {
     words: [Interned; OWNER_TEXTS.len()],
     ids: AHashMap<Identity, ProcessId>,
-    by_place: AHashMap<Place, Vec<ProcessId>>,
+    by_key: AHashMap<IdentityKey, Vec<ProcessId>>,
     processes: Vec<Process>,
     /// The identity of each process, completed by later rows.
     identities: Vec<Identity>,
@@ -90,14 +90,14 @@ impl Owners {
         self.identities.push(identity);
         self.described_us.push(i64::MIN);
         let id = ProcessId::of(self.processes.len() as u32 - 1);
-        self.by_place.entry(identity.place(0)).or_default().push(id);
+        self.by_key.entry(identity.key(0)).or_default().push(id);
         id
     }
 
     /// The process that this is: of the same pid and start but for the rounding, and with the same
     /// executable. Where that is not known of one of them, its name decides between several.
     fn known(&self, identity: Identity) -> Option<ProcessId> {
-        let near = (-1..=1).filter_map(|step| self.by_place.get(&identity.place(step))).flatten();
+        let near = (-1..=1).filter_map(|step| self.by_key.get(&identity.key(step))).flatten();
         let likeness = |id: ProcessId| self.identities[id.get() as usize].likeness(identity);
         let fitting = near.filter_map(|id| Some((likeness(*id)?, Reverse(*id))));
         // The oldest of those that fit alike.
@@ -130,8 +130,8 @@ impl Owners {
 }
 
 impl Identity {
-    /// Its place, or one of those beside it.
-    fn place(self, step: i64) -> Place {
+    /// Its key, or one of those beside it.
+    fn key(self, step: i64) -> IdentityKey {
         let name = if self.pid.is_none() { self.name } else { None };
         let start = self.start_us.map(|start_us| start_us.div_euclid(SAME_START_US).saturating_add(step));
         (self.pid, name, start)

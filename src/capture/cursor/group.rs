@@ -7,7 +7,7 @@ use arrow_array::types::{Int32Type, TimestampMicrosecondType, UInt32Type, UInt64
 use arrow_array::{Array as _, RecordBatch};
 
 use super::rows::Rows;
-use super::{Grid, Place, Sample, Span, Toward};
+use super::{Grid, Position, Sample, Span, Toward};
 use crate::capture::schema::COLUMNS;
 use crate::capture::{CaptureFile, Column, Kind, Row};
 use crate::{Error, Result};
@@ -112,9 +112,9 @@ impl Group {
             place_rows(batch, number as u32, grid, &mut places).ok_or_else(|| odd(capture))?;
         }
         // By sample, and within it in file order.
-        places.sort_unstable_by_key(|place| (place.step, place.batch, place.row));
+        places.sort_unstable_by_key(|position| (position.step, position.batch, position.row));
         let steps = cut(&places);
-        let order = places.iter().map(|place| (place.batch, place.row)).collect();
+        let order = places.iter().map(|position| (position.batch, position.row)).collect();
         Ok(Self { batches, steps, order })
     }
 
@@ -133,17 +133,17 @@ impl Group {
     /// with only events here counts unless its snapshot `is_elsewhere`.
     pub(super) fn nearest(
         &self,
-        place: Place,
+        position: Position,
         toward: Toward,
         mut is_elsewhere: impl FnMut(u32) -> bool,
     ) -> Option<(u32, i64)> {
-        let wanted = match place {
-            Place::Time(ts_us) => ts_us,
-            Place::Tick(tick) => i64::from(tick),
+        let wanted = match position {
+            Position::Time(ts_us) => ts_us,
+            Position::Tick(tick) => i64::from(tick),
         };
-        let key = |step: &&Step| match place {
-            Place::Time(_) => step.ts_us,
-            Place::Tick(_) => i64::from(step.number),
+        let key = |step: &&Step| match position {
+            Position::Time(_) => step.ts_us,
+            Position::Tick(_) => i64::from(step.number),
         };
         // Only the nearest one is checked, because that may require reading another row group.
         let mut elsewhere = Vec::new();
@@ -168,7 +168,8 @@ impl Group {
         let Ok(at) = self.steps.binary_search_by_key(&number, |step| step.number) else { return Ok(()) };
         let places = &self.order[self.steps[at].rows.clone()];
         for places in places.chunk_by(|a, b| a.0 == b.0) {
-            let Some(batch) = places.first().and_then(|place| self.batches.get(place.0 as usize)) else {
+            let Some(batch) = places.first().and_then(|position| self.batches.get(position.0 as usize))
+            else {
                 continue;
             };
             let mut rows = Rows::new(batch)?;
@@ -207,10 +208,10 @@ pub(super) fn collect_connection(
         return Ok(());
     }
     let columns: Vec<Column> = COLUMNS.iter().map(|info| info.column).collect();
-    for (batch, place) in capture.row_group(index, &columns)?.zip(places) {
-        let (batch, Some(place)) = (batch?, place) else { continue };
+    for (batch, position) in capture.row_group(index, &columns)?.zip(places) {
+        let (batch, Some(position)) = (batch?, position) else { continue };
         let mut rows = Rows::new(&batch).map_err(|reason| capture.damage(reason))?;
-        for row in place {
+        for row in position {
             found.extend(rows.get(row).map_err(|reason| capture.damage(reason))?);
         }
     }
@@ -265,8 +266,9 @@ fn cut(places: &[Placed]) -> Vec<Step> {
         .map(|chunk| {
             let rows = start..start + chunk.len();
             start = rows.end;
-            let snapshot_us = chunk.iter().filter(|place| place.is_snapshot).map(|place| place.ts_us).min();
-            let last_us = chunk.iter().map(|place| place.ts_us).max();
+            let snapshot_us =
+                chunk.iter().filter(|position| position.is_snapshot).map(|position| position.ts_us).min();
+            let last_us = chunk.iter().map(|position| position.ts_us).max();
             let ts_us = snapshot_us.or(last_us).unwrap_or_default();
             Step { number: chunk[0].step, ts_us, has_snapshot: snapshot_us.is_some(), rows }
         })

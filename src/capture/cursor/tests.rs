@@ -42,14 +42,14 @@ fn cursor(folder: &Path) -> Cursor {
     Cursor::new(Arc::new(CaptureFile::open(&path).unwrap())).unwrap()
 }
 
-fn ticks(cursor: &mut Cursor, place: Place, toward: Toward) -> Option<u32> {
+fn ticks(cursor: &mut Cursor, place: Position, toward: Toward) -> Option<u32> {
     cursor.at(place, toward).unwrap().map(|sample| sample.tick)
 }
 
 #[test]
 fn a_sample_has_its_snapshot_and_what_happened_before_it() {
     let folder = tempfile::tempdir().unwrap();
-    let sample = cursor(folder.path()).at(Place::Tick(5), Toward::Later).unwrap().unwrap();
+    let sample = cursor(folder.path()).at(Position::Tick(5), Toward::Later).unwrap().unwrap();
     assert_eq!((sample.tick, sample.ts_us), (5, START_US + 5_000_000));
     assert_eq!(sample.rows.iter().map(|row| row.conn_id).collect::<Vec<_>>(), [3, 7]);
     let events: Vec<Kind> = sample.events.iter().map(|row| row.kind).collect();
@@ -59,14 +59,14 @@ fn a_sample_has_its_snapshot_and_what_happened_before_it() {
 #[test]
 fn what_happened_after_the_last_snapshot_is_shown_with_it() {
     let folder = tempfile::tempdir().unwrap();
-    let sample = cursor(folder.path()).at(Place::Tick(9), Toward::Earlier).unwrap().unwrap();
+    let sample = cursor(folder.path()).at(Position::Tick(9), Toward::Earlier).unwrap().unwrap();
     assert_eq!(sample.events.len(), 1);
 }
 
 #[test]
 fn rows_come_back_as_they_were_written() {
     let folder = tempfile::tempdir().unwrap();
-    let sample = cursor(folder.path()).at(Place::Tick(2), Toward::Later).unwrap().unwrap();
+    let sample = cursor(folder.path()).at(Position::Tick(2), Toward::Later).unwrap().unwrap();
     assert_eq!(sample.rows, [row(3, 2, Kind::Snapshot, 0), row(7, 2, Kind::Snapshot, 0)]);
 }
 
@@ -74,7 +74,7 @@ fn rows_come_back_as_they_were_written() {
 fn the_next_sample_in_a_direction_is_found_by_time_and_by_tick() {
     let folder = tempfile::tempdir().unwrap();
     let mut cursor = cursor(folder.path());
-    let at = |ms: i64| Place::Time(START_US + ms * 1000);
+    let at = |ms: i64| Position::Time(START_US + ms * 1000);
     assert_eq!(ticks(&mut cursor, at(4500), Toward::Earlier), Some(4));
     assert_eq!(ticks(&mut cursor, at(4500), Toward::Later), Some(5));
     assert_eq!(ticks(&mut cursor, at(4000), Toward::Later), Some(4));
@@ -82,8 +82,8 @@ fn the_next_sample_in_a_direction_is_found_by_time_and_by_tick() {
     assert_eq!(ticks(&mut cursor, at(-1), Toward::Later), Some(0));
     assert_eq!(ticks(&mut cursor, at(99_000), Toward::Earlier), Some(9));
     assert_eq!(ticks(&mut cursor, at(99_000), Toward::Later), None);
-    assert_eq!(ticks(&mut cursor, Place::Tick(3), Toward::Later), Some(3));
-    assert_eq!(ticks(&mut cursor, Place::Tick(33), Toward::Earlier), Some(9));
+    assert_eq!(ticks(&mut cursor, Position::Tick(3), Toward::Later), Some(3));
+    assert_eq!(ticks(&mut cursor, Position::Tick(33), Toward::Earlier), Some(9));
 }
 
 #[test]
@@ -102,11 +102,11 @@ fn a_file_without_snapshots_is_cut_into_slices() {
     writer.finish(&Metadata { import, ..Metadata::default() }).unwrap();
     let mut cursor = Cursor::new(Arc::new(CaptureFile::open(&path).unwrap())).unwrap();
     assert_eq!(cursor.slice_us(), Some(1_000_000));
-    let first = cursor.at(Place::Time(START_US + 100), Toward::Later).unwrap().unwrap();
+    let first = cursor.at(Position::Time(START_US + 100), Toward::Later).unwrap().unwrap();
     assert_eq!((first.tick, first.ts_us, first.events.len()), (0, START_US + 999_999, 2));
-    let second = cursor.at(Place::Tick(1), Toward::Later).unwrap().unwrap();
+    let second = cursor.at(Position::Tick(1), Toward::Later).unwrap().unwrap();
     assert_eq!((second.tick, second.events.len()), (5, 1));
-    assert_eq!(ticks(&mut cursor, Place::Time(START_US + 5_300_000), Toward::Later), Some(5));
+    assert_eq!(ticks(&mut cursor, Position::Time(START_US + 5_300_000), Toward::Later), Some(5));
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn a_file_without_rows_has_no_sample() {
     Writer::create(&path, Overwrite::Never).unwrap().finish(&Metadata::default()).unwrap();
     let mut cursor = Cursor::new(Arc::new(CaptureFile::open(&path).unwrap())).unwrap();
     assert_eq!(cursor.span_us(), None);
-    assert_eq!(ticks(&mut cursor, Place::Tick(0), Toward::Later), None);
+    assert_eq!(ticks(&mut cursor, Position::Tick(0), Toward::Later), None);
 }
 
 #[test]
@@ -132,11 +132,11 @@ fn what_happened_while_no_socket_was_left_to_see_is_a_sample_too() {
     }
     writer.finish(&metadata).unwrap();
     let mut cursor = Cursor::new(Arc::new(CaptureFile::open(&path).unwrap())).unwrap();
-    let sample = cursor.at(Place::Tick(1), Toward::Later).unwrap().unwrap();
+    let sample = cursor.at(Position::Tick(1), Toward::Later).unwrap().unwrap();
     assert_eq!((sample.tick, sample.ts_us), (5, START_US + 4_700_000));
     assert_eq!((sample.rows.len(), sample.events.len()), (0, 2));
-    assert_eq!(ticks(&mut cursor, Place::Tick(6), Toward::Earlier), Some(5));
-    assert_eq!(ticks(&mut cursor, Place::Time(START_US + 4_500_000), Toward::Later), Some(5));
+    assert_eq!(ticks(&mut cursor, Position::Tick(6), Toward::Earlier), Some(5));
+    assert_eq!(ticks(&mut cursor, Position::Time(START_US + 4_500_000), Toward::Later), Some(5));
 }
 
 #[test]
@@ -152,8 +152,8 @@ fn events_apart_from_their_snapshot_are_no_sample_of_their_own() {
     }
     writer.finish(&metadata).unwrap();
     let mut cursor = Cursor::new(Arc::new(CaptureFile::open(&path).unwrap())).unwrap();
-    let before = Place::Time(START_US + 1_700_000);
+    let before = Position::Time(START_US + 1_700_000);
     assert_eq!(ticks(&mut cursor, before, Toward::Earlier), Some(1));
-    let next = cursor.at(Place::Time(START_US + 100_000), Toward::Later).unwrap().unwrap();
+    let next = cursor.at(Position::Time(START_US + 100_000), Toward::Later).unwrap().unwrap();
     assert_eq!((next.tick, next.ts_us, next.events.len()), (1, START_US + 1_000_000, 1));
 }

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! row  = reference · mask · fields
-//! reference: 0 for the row before, else 1 + zigzag(place in the base − place expected)
+//! reference: 0 for the row before, else 1 + zigzag(index in the base − index expected)
 //! mask:      one bit for each field that differs from what is expected
 //! fields:    integers as zigzag differences, options with a byte of presence, names by number
 //! ```
@@ -85,30 +85,30 @@ macro_rules! for_fields {
 }
 
 /// The index of each socket's row in a base.
-pub(super) type Places = AHashMap<u64, u32>;
+pub(super) type RowIndex = AHashMap<u64, u32>;
 
 /// The index of each socket's last row.
-pub(super) fn places(base: impl Iterator<Item = PackedRow>) -> Places {
-    (0..).zip(base).map(|(place, row)| (row.conn_id, place)).collect()
+pub(super) fn row_index(base: impl Iterator<Item = PackedRow>) -> RowIndex {
+    (0..).zip(base).map(|(index, row)| (row.conn_id, index)).collect()
 }
 
 /// Encodes rows, whose owners are below `owners`, relative to a base, whose rows `base` returns.
 pub(super) fn encode(
     rows: impl Iterator<Item = PackedRow>,
     base: impl Fn(usize) -> Option<PackedRow>,
-    places: &Places,
+    row_index: &RowIndex,
     owners: usize,
 ) -> Vec<u8> {
     let mut out = Vec::new();
     let mut expected = Expected::new(owners);
     for row in rows {
         let next = base(expected.next).filter(|next| next.conn_id == row.conn_id);
-        let place = match next {
+        let index = match next {
             Some(_) => Some(expected.next),
-            None => places.get(&row.conn_id).map(|place| *place as usize),
+            None => row_index.get(&row.conn_id).map(|index| *index as usize),
         };
-        put_number(place.map_or(0, |place| 1 + zigzag(place as i64 - expected.next as i64)), &mut out);
-        let like = expected.row(next.or_else(|| base(place?)));
+        put_number(index.map_or(0, |index| 1 + zigzag(index as i64 - expected.next as i64)), &mut out);
+        let like = expected.row(next.or_else(|| base(index?)));
         let mut mask = 0_u64;
         macro_rules! compare {
             ($bit:literal, $($field:ident).+) => {
@@ -127,7 +127,7 @@ pub(super) fn encode(
             }
             for_fields!(put);
         }
-        expected.saw(row, place);
+        expected.saw(row, index);
     }
     out
 }
@@ -142,14 +142,14 @@ pub(super) fn decode(
     let mut rows = Vec::new();
     let mut expected = Expected::new(owners);
     for _ in 0..count {
-        let place = match get_number(&mut bytes)? {
+        let index = match get_number(&mut bytes)? {
             0 => None,
             reference => {
-                let place = (expected.next as i64).checked_add(unzigzag(reference - 1))?;
-                Some(usize::try_from(place).ok().filter(|place| *place < base.len())?)
+                let index = (expected.next as i64).checked_add(unzigzag(reference - 1))?;
+                Some(usize::try_from(index).ok().filter(|index| *index < base.len())?)
             }
         };
-        let mut row = expected.row(place.map(|place| base[place]));
+        let mut row = expected.row(index.map(|index| base[index]));
         let mask = get_number(&mut bytes)?;
         macro_rules! get {
             ($bit:literal, $($field:ident).+) => {
@@ -159,7 +159,7 @@ pub(super) fn decode(
             };
         }
         for_fields!(get);
-        expected.saw(row, place);
+        expected.saw(row, index);
         rows.push(row);
     }
     bytes.is_empty().then_some(rows)
@@ -196,11 +196,11 @@ impl Expected {
         *self.loads.get(owner as usize)?
     }
 
-    fn saw(&mut self, row: PackedRow, place: Option<usize>) {
+    fn saw(&mut self, row: PackedRow, index: Option<usize>) {
         if let Some(load) = row.owner.and_then(|owner| self.loads.get_mut(owner as usize)) {
             *load = Some((row.cpu_percent, row.memory_rss_bytes));
         }
-        self.next = place.map_or(self.next, |place| place + 1);
+        self.next = index.map_or(self.next, |index| index + 1);
         (self.before, self.is_first) = (row, false);
     }
 }
@@ -402,8 +402,8 @@ pub(super) mod tests {
     }
 
     fn encoded(rows: &[PackedRow], base: &[PackedRow], owners: usize) -> Vec<u8> {
-        let places = places(base.iter().copied());
-        encode(rows.iter().copied(), |place| base.get(place).copied(), &places, owners)
+        let row_index = row_index(base.iter().copied());
+        encode(rows.iter().copied(), |index| base.get(index).copied(), &row_index, owners)
     }
 
     fn quiet(conn_id: u64, tick: u32) -> PackedRow {

@@ -90,8 +90,8 @@ impl RowGroup {
     }
 
     pub(super) fn push(&mut self, row: &Row) {
-        let place = self.rows.place(row.conn_id);
-        let known = place.map(|place| *self.rows.known(place));
+        let index = self.rows.index_of(row.conn_id);
+        let known = index.map(|index| *self.rows.known(index));
         let owner =
             row.owner.as_ref().map(|owner| self.owner_key(owner, known.and_then(|known| known.owner)));
         let packed = PackedRow {
@@ -124,7 +124,7 @@ impl RowGroup {
             prev_state: row.prev_state,
             owner_source: row.owner_source,
         };
-        self.rows.push(&packed, place);
+        self.rows.push(&packed, index);
     }
 
     /// The rows, as they were pushed.

@@ -97,21 +97,21 @@ impl Rows {
 
     /// The index of a socket's known fields if its row comes in the same position as before; for
     /// [`Rows::known`] and [`Rows::push`].
-    pub(super) fn place(&self, conn_id: u64) -> Option<u32> {
-        let next = |place: &u32| self.sockets[*place as usize].next;
+    pub(super) fn index_of(&self, conn_id: u64) -> Option<u32> {
+        let next = |index: &u32| self.sockets[*index as usize].next;
         let ahead = std::iter::successors(self.expected, next).take(MOST_GONE);
         // Events of one socket are usually consecutive.
-        self.last.into_iter().chain(ahead).find(|place| self.known(*place).conn_id == conn_id)
+        self.last.into_iter().chain(ahead).find(|index| self.known(*index).conn_id == conn_id)
     }
 
     /// The rarely changing fields in the last row of a socket.
-    pub(super) fn known(&self, place: u32) -> &Identity {
-        &self.identities[self.sockets[place as usize].identity as usize]
+    pub(super) fn known(&self, index: u32) -> &Identity {
+        &self.identities[self.sockets[index as usize].identity as usize]
     }
 
-    /// Adds a row of the socket at `place`, as returned by [`Rows::place`].
-    pub(super) fn push(&mut self, row: &PackedRow, place: Option<u32>) {
-        let known = place.and_then(|place| self.known(place).application);
+    /// Adds a row of the socket at `index`, as returned by [`Rows::index_of`].
+    pub(super) fn push(&mut self, row: &PackedRow, index: Option<u32>) {
+        let known = index.and_then(|index| self.known(index).application);
         let identity = Identity {
             conn_id: row.conn_id,
             netns: row.netns,
@@ -126,8 +126,8 @@ impl Rows {
             protocol_number: row.protocol_number,
             protocol: row.protocol,
         };
-        let place = self.follow(place, identity);
-        let socket = &mut self.sockets[place as usize];
+        let index = self.follow(index, identity);
+        let socket = &mut self.sockets[index as usize];
         if self.identities[socket.identity as usize] != identity {
             socket.identity = added(&mut self.identities, identity);
         }
@@ -149,23 +149,23 @@ impl Rows {
     }
 
     /// Returns the next row's socket, a new one if it has no index, and updates their order.
-    fn follow(&mut self, place: Option<u32>, identity: Identity) -> u32 {
-        let place = match place {
-            Some(place) if Some(place) == self.last => return place,
-            Some(place) => {
-                self.expected = self.sockets[place as usize].next;
-                place
+    fn follow(&mut self, index: Option<u32>, identity: Identity) -> u32 {
+        let index = match index {
+            Some(index) if Some(index) == self.last => return index,
+            Some(index) => {
+                self.expected = self.sockets[index as usize].next;
+                index
             }
             None => {
                 let identity = added(&mut self.identities, identity);
                 added(&mut self.sockets, Socket { identity, counters: None, next: self.expected })
             }
         };
-        self.first.get_or_insert(place);
-        if let Some(last) = self.last.replace(place) {
-            self.sockets[last as usize].next = Some(place);
+        self.first.get_or_insert(index);
+        if let Some(last) = self.last.replace(index) {
+            self.sockets[last as usize].next = Some(index);
         }
-        place
+        index
     }
 
     /// The index of a query's texts; the same query usually occurs several times in a row.
@@ -179,13 +179,13 @@ impl Rows {
         Some(added(&mut self.queries, query))
     }
 
-    /// The place of an application's texts, which most likely is the one that the socket had, or that of the row before.
+    /// The index of an application's texts, which most likely is the one that the socket had, or that of the row before.
     fn application(&mut self, application: ApplicationKeys, known: Option<u32>) -> Option<u32> {
         if application == ApplicationKeys::default() {
             return None;
         }
         let last = self.applications.len().checked_sub(1).map(|last| last as u32);
-        let is_it = |place: &u32| self.applications[*place as usize] == application;
+        let is_it = |index: &u32| self.applications[*index as usize] == application;
         known.into_iter().chain(last).find(is_it).or_else(|| Some(added(&mut self.applications, application)))
     }
 
@@ -225,10 +225,10 @@ impl Rows {
             netns: identity.netns,
             counters: self.counters[line.counters as usize],
             memory_rss_bytes: load.memory_rss_bytes,
-            query: identity.query.map(|place| self.queries[place as usize]).unwrap_or_default(),
+            query: identity.query.map(|index| self.queries[index as usize]).unwrap_or_default(),
             application: identity
                 .application
-                .map(|place| self.applications[place as usize])
+                .map(|index| self.applications[index as usize])
                 .unwrap_or_default(),
             local_addr: identity.local_addr,
             remote_addr: identity.remote_addr,
@@ -329,11 +329,11 @@ fn rearrange<T: Copy>(list: &mut [T], lines: &mut [Line], key_of: fn(&mut Line) 
     let mut order = Vec::with_capacity(list.len());
     for line in lines {
         let key = key_of(line);
-        let place = &mut new[*key as usize];
-        if *place == u32::MAX {
-            *place = added(&mut order, *key);
+        let index = &mut new[*key as usize];
+        if *index == u32::MAX {
+            *index = added(&mut order, *key);
         }
-        *key = *place;
+        *key = *index;
     }
     reorder(list, order);
 }
@@ -380,8 +380,8 @@ mod tests {
             if index % of_tick == 0 {
                 rows.end_tick();
             }
-            let place = rows.place(row.conn_id);
-            rows.push(row, place);
+            let index = rows.index_of(row.conn_id);
+            rows.push(row, index);
         }
         rows
     }
@@ -420,8 +420,8 @@ mod tests {
             for id in ids {
                 let row = quiet(id, tick);
                 seen.insert(id);
-                let place = rows.place(id);
-                rows.push(&row, place);
+                let index = rows.index_of(id);
+                rows.push(&row, index);
             }
             rows.end_tick();
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::delta::{self, Places};
+use super::delta::{self, RowIndex};
 use super::{ApplicationKeys, PackedRow, QueryKeys, RowGroup};
 use crate::capture::row::Owner;
 
@@ -51,7 +51,7 @@ impl TickRows {
 pub(super) struct Base {
     number: u32,
     rows: Range<usize>,
-    places: Places,
+    row_index: RowIndex,
     texts: usize,
     owners: usize,
     bytes: usize,
@@ -70,7 +70,9 @@ impl RowGroup {
             None => Base {
                 number: tick.number,
                 rows: self.tick_start..self.rows.len(),
-                places: delta::places((self.tick_start..self.rows.len()).map(|index| self.rows.row(index))),
+                row_index: delta::row_index(
+                    (self.tick_start..self.rows.len()).map(|index| self.rows.row(index)),
+                ),
                 texts: self.texts.list.len(),
                 owners: self.owners.len(),
                 bytes: tick.bytes(),
@@ -84,18 +86,18 @@ impl RowGroup {
     }
 
     fn tick(&self, base: Option<&Base>) -> TickRows {
-        let (none, no_places) = (0..0, Places::default());
-        let (rows, places) = base.map_or((&none, &no_places), |base| (&base.rows, &base.places));
+        let (none, no_rows) = (0..0, RowIndex::default());
+        let (rows, row_index) = base.map_or((&none, &no_rows), |base| (&base.rows, &base.row_index));
         let (texts, owners) = base.map_or((0, 0), |base| (base.texts, base.owners));
         let new = self.tick_start..self.rows.len();
-        let in_base = |place| rows.clone().nth(place).map(|index| self.rows.row(index));
+        let in_base = |index| rows.clone().nth(index).map(|index| self.rows.row(index));
         TickRows {
             number: self.ticks,
             base: base.map(|base| base.number),
             texts: self.texts.list[texts..].iter().map(ToString::to_string).collect(),
             owners: self.owners[owners..].iter().map(|owner| owner.as_ref().clone()).collect(),
             count: new.len() as u32,
-            rows: delta::encode(new.map(|index| self.rows.row(index)), in_base, places, self.owners.len()),
+            rows: delta::encode(new.map(|index| self.rows.row(index)), in_base, row_index, self.owners.len()),
         }
     }
 }
@@ -142,8 +144,8 @@ impl Absorbed {
             .extend(tick.owners.into_iter().map(|owner| owner_key(&mut self.group, &mut self.owners, owner)));
         let before = self.group.rows.len();
         for row in rows.iter().filter_map(|row| translated(row, &texts, &owners)) {
-            let place = self.group.rows.place(row.conn_id);
-            self.group.rows.push(&row, place);
+            let index = self.group.rows.index_of(row.conn_id);
+            self.group.rows.push(&row, index);
         }
         self.group.rows.end_tick();
         if tick.base.is_none() {
@@ -299,8 +301,8 @@ mod tests {
             break_it(&mut rows[0]);
             group.rows.clear();
             for row in &rows {
-                let place = group.rows.place(row.conn_id);
-                group.rows.push(row, place);
+                let index = group.rows.index_of(row.conn_id);
+                group.rows.push(row, index);
             }
             let mut absorbed = Absorbed::default();
             assert_eq!(absorbed.add(group.end_tick()), 1);

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::super::{Done, paths, progress, shown, sources};
-use super::captures::{AnyPlace, Outage};
-use super::place::Place;
+use super::captures::{AnySource, Outage};
+use super::report_output::ReportOutput;
 use super::{Bounds, With, output};
 use crate::Result;
 use crate::fleet::{self, Inputs, Reducer, Source};
@@ -42,9 +42,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
     let (config, geo) = arguments.with.load()?;
     let captures: Vec<Source> =
         sources::expand_existing(&arguments.sources)?.into_iter().map(Source::from).collect();
-    let place = Place::prepare(&arguments.output, arguments.force)?;
-    let folder = place.folder();
-    let from = AnyPlace::new(Outage::IsToldOf);
+    let output_folder = ReportOutput::prepare(&arguments.output, arguments.force)?;
+    let folder = output_folder.folder();
+    let from = AnySource::new(Outage::IsToldOf);
     let stages = progress::Stages::of_rows(&["analyzing captures", "joining hosts"], captures.len() as u64);
     sources::raise_file_limit();
     let reducer = Reducer::default();
@@ -53,7 +53,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
     fleet::map(&fleet::batches(captures, &from), &inputs, &put, &|table, rows| reducer.take(table, rows))?;
     let report = reducer.finish(arguments.bounds.limits(), folder)?;
     drop(stages);
-    place.finish()?;
+    output_folder.finish()?;
     output::tell(&report);
     tell!("report     {}", shown(&arguments.output.join("fleet.html")));
     Ok(output::done(&report))

@@ -24,14 +24,14 @@ pub(super) enum Outage {
 }
 
 /// Local captures, which are opened in place, and objects, which are fetched for as long as they are read.
-pub(super) struct AnyPlace {
+pub(super) struct AnySource {
     outage: Outage,
     space: Space,
     /// The known sizes of objects.
     sizes: Mutex<BTreeMap<PathBuf, u64>>,
 }
 
-impl AnyPlace {
+impl AnySource {
     pub(super) fn new(outage: Outage) -> Self {
         Self { outage, space: Space::default(), sizes: Mutex::default() }
     }
@@ -66,7 +66,7 @@ fn is_passing(error: &Error) -> bool {
         || matches!(error, Error::Io { source, .. } if is_full(source))
 }
 
-impl Captures for AnyPlace {
+impl Captures for AnySource {
     fn metadata(&self, source: &Source) -> Option<Metadata> {
         if matches!(storage::url_of(&source.path), Ok(None)) {
             return LocalFiles.metadata(source);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::super::{Done, paths, progress, shown, sources, storage};
-use super::captures::{AnyPlace, Outage};
+use super::captures::{AnySource, Outage};
 use super::{With, output};
 use crate::fleet::{self, Batch, Inputs, Outcome, Source};
 use crate::s3::{Body, Put};
@@ -54,7 +54,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
     }
     sources::raise_file_limit();
     let stages = progress::Stages::of_rows(&["analyzing captures"], sources.len() as u64);
-    let from = AnyPlace::new(Outage::Fails);
+    let from = AnySource::new(Outage::Fails);
     let inputs = Inputs { config: &config, geo: &geo, captures: &from, progress: &|done| stages.show(done) };
     let batch = Batch { sources };
     let put = |name: &str, bytes: &[u8]| match &remote {

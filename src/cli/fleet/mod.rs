@@ -4,8 +4,8 @@ mod analyze;
 mod captures;
 mod map;
 mod output;
-mod place;
 mod reduce;
+mod report_output;
 mod submit;
 
 use std::path::PathBuf;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::super::{Done, paths, shown};
-use super::place::{self, Place};
+use super::report_output::{self, ReportOutput};
 use super::{Bounds, output};
 use crate::Result;
 use crate::fleet::Reducer;
@@ -33,11 +33,11 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Done> {
-    let place = Place::prepare(&arguments.output, arguments.force)?;
+    let output_folder = ReportOutput::prepare(&arguments.output, arguments.force)?;
     let reducer = Reducer::default();
-    place::read_tables(&reducer, &arguments.tables)?;
-    let report = reducer.finish(arguments.bounds.limits(), place.folder())?;
-    place.finish()?;
+    report_output::read_tables(&reducer, &arguments.tables)?;
+    let report = reducer.finish(arguments.bounds.limits(), output_folder.folder())?;
+    output_folder.finish()?;
     output::tell(&report);
     tell!("report     {}", shown(&arguments.output.join("fleet.html")));
     Ok(output::done(&report))

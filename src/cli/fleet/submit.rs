@@ -8,8 +8,8 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::super::{Done, paths, shown, sources, storage};
-use super::captures::{AnyPlace, Outage};
-use super::place::{self, Place};
+use super::captures::{AnySource, Outage};
+use super::report_output::{self, ReportOutput};
 use super::{Bounds, With, output};
 use crate::fleet::{self, Batch, RESULTS, Reducer, STATEMENTS, Source};
 use crate::s3::Url;
@@ -64,15 +64,15 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done> {
         None => output::absolute(path).map(Source::from),
     };
     let captures: Result<Vec<Source>> = captures.iter().map(absolute).collect();
-    let batches = fleet::batches(listable(captures?)?, &AnyPlace::new(Outage::Fails));
+    let batches = fleet::batches(listable(captures?)?, &AnySource::new(Outage::Fails));
     let job = output.write_job(&plan_of(arguments, &batches, &output)?)?;
     spark(arguments, &job)?;
 
-    let place = Place::prepare(&output.path_of("report"), false)?;
+    let output_folder = ReportOutput::prepare(&output.path_of("report"), false)?;
     let reducer = Reducer::default();
-    place::read_tables(&reducer, &output.path_of("tables"))?;
-    let report = reducer.finish(arguments.bounds.limits(), place.folder())?;
-    place.finish()?;
+    report_output::read_tables(&reducer, &output.path_of("tables"))?;
+    let report = reducer.finish(arguments.bounds.limits(), output_folder.folder())?;
+    output_folder.finish()?;
     output::tell(&report);
     tell!("spark      {}", humanize::plural(batches.len() as u64, "batch"));
     tell!("report     {}", shown(&arguments.output.join("report/fleet.html")));

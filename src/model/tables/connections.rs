@@ -232,7 +232,7 @@ fn row(c: &Connection, recorded: &Recorded) -> SocketRow<TextId> {
         tls_subject: application.tls_subject,
         tls_issuer: application.tls_issuer,
         remote_scope: endpoint.map(|endpoint| endpoint.scope),
-        country_code: endpoint.and_then(|endpoint| endpoint.place.country_code),
+        country_code: endpoint.and_then(|endpoint| endpoint.location.country_code),
         role: c.role(),
         direction: c.direction,
         state: c.state,

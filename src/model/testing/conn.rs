@@ -353,9 +353,9 @@ impl Conn {
     /// Its remote, as the pass makes it.
     pub(super) fn endpoint_record(&self, texts: &mut Texts) -> Endpoint {
         let addr = self.remote.as_ref().map(|remote| remote.0.as_str()).unwrap_or_default();
-        let place =
+        let location =
             Location { country_code: self.country.map(|code| texts.intern(code)), ..Location::default() };
-        Endpoint { addr: texts.intern(addr), scope: self.scope.unwrap_or(Scope::Reserved), place }
+        Endpoint { addr: texts.intern(addr), scope: self.scope.unwrap_or(Scope::Reserved), location }
     }
 
     /// When it began to send again, if ever.

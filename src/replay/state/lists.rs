@@ -143,7 +143,7 @@ impl State {
         let sort_of = |panel: Panel| self.tables[panel as usize].sort;
         let mut lines = view::connections(&self.sample, self.previous.as_ref(), &self.filter);
         let mut processes = view::processes(&lines);
-        let mut destinations = view::destinations(&lines, &self.places);
+        let mut destinations = view::destinations(&lines, &self.geolocator);
         let by = sort_of(Panel::Connections);
         columns::sort(&mut lines, connections::COLUMNS, by, |line| line);
         let items = view::group(&lines, self.grouping, &self.folded, |groups| sort_groups(groups, by));

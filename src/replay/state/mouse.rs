@@ -1,9 +1,9 @@
 //! Mouse input: selects, sorts, switches the panel, jumps to a time and scrolls.
 
-use ratatui::layout::{Position, Rect};
+use ratatui::layout::{self, Rect};
 
 use super::{Mode, Request, State};
-use crate::capture::Place;
+use crate::capture::Position;
 use crate::replay::panels::timeline;
 
 /// Lines scrolled per wheel notch.
@@ -13,11 +13,11 @@ impl State {
     /// Handles a click at a screen position.
     pub fn click(&mut self, x: u16, y: u16) -> Option<Request> {
         self.message = None;
-        let at = |area: &Rect| area.contains(Position { x, y });
+        let at = |area: &Rect| area.contains(layout::Position { x, y });
         if at(&self.hits.timeline) {
             let area = self.hits.timeline;
             let ts_us = timeline::moment(x - area.x, self.span_us, area.width);
-            return Some(self.stop(Request::Show(Place::Time(ts_us))));
+            return Some(self.stop(Request::Show(Position::Time(ts_us))));
         }
         if let Some(number) = self.hits.tabs.iter().position(at) {
             self.select_panel(number);

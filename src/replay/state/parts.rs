@@ -4,7 +4,7 @@ use ratatui::layout::Rect;
 
 use super::super::columns::{Choice, Sort};
 use super::super::listing::Form;
-use crate::capture::{Place, Row};
+use crate::capture::{Position, Row};
 use crate::model::finding::Severity;
 
 /// A panel.
@@ -72,7 +72,7 @@ pub enum Mode {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
     /// Show the sample at a position.
-    Show(Place),
+    Show(Position),
     /// Show the next or previous sample.
     Step(Step),
     /// Show the last sample at or before this time, if it is another one.

@@ -1,7 +1,7 @@
 //! Jumps from finding to finding.
 
 use super::{Findings, Request, State, Step, TimelineMarker};
-use crate::capture::Place;
+use crate::capture::Position;
 
 /// The last visited finding. It is forgotten on any other move; until then, the next one may be at
 /// the same time.
@@ -64,7 +64,7 @@ impl State {
         let (ts_us, id) = (mark.ts_us, mark.id.clone());
         let number = format!("{} of {}", place + 1, self.marks().len());
         self.message = Some(format!("{number}, {}", mark.line()));
-        let request = self.stop(Request::Show(Place::Time(ts_us)));
+        let request = self.stop(Request::Show(Position::Time(ts_us)));
         self.visited = Some(Visited(id));
         Some(request)
     }

@@ -3,7 +3,7 @@
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::{Mode, Request, State};
-use crate::capture::Place;
+use crate::capture::Position;
 use crate::filter::Filter;
 use crate::replay::action::{self, Action};
 use crate::replay::time::When;
@@ -76,7 +76,7 @@ impl State {
                 when.nearest(self.span_us, here_us)
             }
         };
-        Some(self.stop(Request::Show(Place::Time(at_us))))
+        Some(self.stop(Request::Show(Position::Time(at_us))))
     }
 
     /// Completes the input.

@@ -32,16 +32,16 @@ pub struct DestinationLine {
 
 /// Looks up where an address is.
 #[derive(Clone)]
-pub struct Places(Arc<dyn Fn(IpAddr) -> String>);
+pub struct Geolocator(Arc<dyn Fn(IpAddr) -> String>);
 
-impl Places {
+impl Geolocator {
     /// From a function that returns a country, or why there is none.
     pub fn new(place: impl Fn(IpAddr) -> String + 'static) -> Self {
         Self(Arc::new(place))
     }
 }
 
-impl Places {
+impl Geolocator {
     /// Countries of public addresses from local databases; for other addresses, why they have none.
     pub fn countries(geo: Arc<Databases>) -> Self {
         Self::new(move |addr| match scope(addr) {
@@ -54,27 +54,27 @@ impl Places {
     }
 }
 
-impl Default for Places {
+impl Default for Geolocator {
     fn default() -> Self {
         Self::new(|_| humanize::UNKNOWN.to_owned())
     }
 }
 
-impl fmt::Debug for Places {
+impl fmt::Debug for Geolocator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Places")
+        f.write_str("Geolocator")
     }
 }
 
 /// The remote addresses of these connections, those with the most connections first.
-pub fn destinations(lines: &[Line], places: &Places) -> Vec<DestinationLine> {
+pub fn destinations(lines: &[Line], geolocator: &Geolocator) -> Vec<DestinationLine> {
     let mut found: BTreeMap<IpAddr, DestinationLine> = BTreeMap::new();
     for line in lines {
         let Some((addr, _)) = line.row.remote else { continue };
         let destination = found.entry(addr).or_insert_with(|| DestinationLine {
             addr,
             name: None,
-            place: (places.0)(addr),
+            place: (geolocator.0)(addr),
             conn_ids: Vec::new(),
             processes: BTreeSet::new(),
             sent_per_s: None,

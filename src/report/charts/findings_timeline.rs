@@ -91,19 +91,21 @@ fn draw_lane(
     bars.sort_by_key(|bar| (bar.left, bar.right));
     let mut ends = vec![i32::MIN; lines];
     for bar in bars {
-        let (row, place) = bar.place(&mut ends, lane.right);
+        let (row, label) = bar.layout(&mut ends, lane.right);
         let top = lane.top + 4 + row as i32 * LINE;
         let area = Area { left: bar.left, top, right: bar.right, bottom: top + BAR };
         canvas.fill(area, palette::of_severity(severity))?;
-        match place {
-            Place::Beside => canvas.text((bar.right + GAP, top + BAR / 2), Label::SMALL, bar.detector)?,
-            Place::Inside => {
+        match label {
+            LabelPosition::Beside => {
+                canvas.text((bar.right + GAP, top + BAR / 2), Label::SMALL, bar.detector)?
+            }
+            LabelPosition::Inside => {
                 let left = bar.left + 3 * GAP;
                 let right = left + bar.text_width() + GAP;
                 canvas.fill(Area { left, top: top - 2, right, bottom: top + BAR + 2 }, palette::PAPER)?;
                 canvas.text((left + GAP / 2, top + BAR / 2), Label::SMALL, bar.detector)?;
             }
-            Place::Nowhere => {}
+            LabelPosition::Nowhere => {}
         }
     }
     Ok(())
@@ -128,27 +130,27 @@ impl<'a> Bar<'a> {
         text_width(self.detector, TEXT_SIZE)
     }
 
-    /// The line in which the bar fits, and the place of its text; if nothing is free, it overlaps
+    /// The line in which the bar fits, and where its text is drawn; if nothing is free, it overlaps
     /// others in the last line.
-    fn place(&self, ends: &mut [i32], right: i32) -> (usize, Place) {
+    fn layout(&self, ends: &mut [i32], right: i32) -> (usize, LabelPosition) {
         let free = |ends: &[i32]| ends.iter().position(|end| *end < self.left);
-        let Some(line) = free(ends) else { return (ends.len() - 1, Place::Nowhere) };
+        let Some(line) = free(ends) else { return (ends.len() - 1, LabelPosition::Nowhere) };
         let end_of_text = self.right + GAP + self.text_width();
-        let place = if end_of_text <= right {
-            Place::Beside
+        let label = if end_of_text <= right {
+            LabelPosition::Beside
         } else if self.right - self.left >= self.text_width() + 8 * GAP {
-            Place::Inside
+            LabelPosition::Inside
         } else {
-            Place::Nowhere
+            LabelPosition::Nowhere
         };
-        ends[line] = if place == Place::Beside { end_of_text + GAP } else { self.right + GAP };
-        (line, place)
+        ends[line] = if label == LabelPosition::Beside { end_of_text + GAP } else { self.right + GAP };
+        (line, label)
     }
 }
 
 /// Where the text of a bar is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum LabelPosition {
     Beside,
     /// In a gap of the bar.
     Inside,
@@ -166,10 +168,10 @@ mod tests {
     #[test]
     fn bars_that_meet_lie_in_lines_of_their_own_as_long_as_there_are_some() {
         let mut ends = [i32::MIN; 2];
-        assert_eq!(bar(0, 100).place(&mut ends, 900), (0, Place::Beside));
-        assert_eq!(bar(50, 60).place(&mut ends, 900), (1, Place::Beside));
-        assert_eq!(bar(55, 60).place(&mut ends, 900), (1, Place::Nowhere));
-        assert_eq!(bar(300, 895).place(&mut ends, 900), (0, Place::Inside));
-        assert_eq!(bar(880, 895).place(&mut ends, 900), (1, Place::Nowhere));
+        assert_eq!(bar(0, 100).layout(&mut ends, 900), (0, LabelPosition::Beside));
+        assert_eq!(bar(50, 60).layout(&mut ends, 900), (1, LabelPosition::Beside));
+        assert_eq!(bar(55, 60).layout(&mut ends, 900), (1, LabelPosition::Nowhere));
+        assert_eq!(bar(300, 895).layout(&mut ends, 900), (0, LabelPosition::Inside));
+        assert_eq!(bar(880, 895).layout(&mut ends, 900), (1, LabelPosition::Nowhere));
     }
 }

@@ -60,7 +60,7 @@ struct Joined<'a> {
     /// What a row is: `process`, `endpoint`.
     key: &'static str,
     /// The row there for each connection.
-    places: Vec<Option<usize>>,
+    indices: Vec<Option<usize>>,
     columns: Vec<Column<'a>>,
 }
 
@@ -146,7 +146,7 @@ pub(super) struct Selection {
     /// Rows of the table of connections, ascending.
     rows: Vec<usize>,
     /// Index in the page by connection id.
-    places: AHashMap<u64, usize>,
+    indices: AHashMap<u64, usize>,
 }
 
 impl Selection {
@@ -167,13 +167,13 @@ impl Selection {
             fits
         };
         let rows: Vec<usize> = (0..ids.len()).filter(keep).take(MOST_ROWS).collect();
-        let places = rows.iter().enumerate().filter_map(|(place, row)| Some((ids.get(*row)?, place)));
-        Ok(Self { places: places.collect(), rows })
+        let indices = rows.iter().enumerate().filter_map(|(index, row)| Some((ids.get(*row)?, index)));
+        Ok(Self { indices: indices.collect(), rows })
     }
 
     /// The index of a connection in the page; `None` if it was cut.
-    pub(super) fn place(&self, conn_id: u64) -> Option<usize> {
-        self.places.get(&conn_id).copied()
+    pub(super) fn index(&self, conn_id: u64) -> Option<usize> {
+        self.indices.get(&conn_id).copied()
     }
 }
 
@@ -219,21 +219,21 @@ fn join<'a>(
     let keys = Numbers::<UInt32Type>::of(frame, key).ok()?;
     let mut known: AHashMap<u32, usize> = AHashMap::new();
     let mut rows: Vec<Option<usize>> = Vec::new();
-    let mut place = |row: &usize| {
+    let mut index = |row: &usize| {
         let key = keys.get(*row)?;
         Some(*known.entry(key).or_insert_with(|| {
             rows.push(Some(key as usize));
             rows.len() - 1
         }))
     };
-    let places = selection.rows.iter().map(&mut place).collect();
+    let indices = selection.rows.iter().map(&mut index).collect();
     let rows: Rows = rows.into();
     let mut columns = Vec::new();
     for series in names.iter().filter_map(|name| other.columns().iter().find(|series| series.name() == *name))
     {
         columns.extend(column(series, &rows, origin_us, room));
     }
-    Some(Joined { key, places, columns })
+    Some(Joined { key, indices, columns })
 }
 
 /// A column of a frame at some rows; `None` if it has no value.
@@ -362,9 +362,9 @@ mod tests {
         let last = *ids.last().unwrap();
         let selection = Selection::new(&tables, &[last].into_iter().collect()).unwrap();
         assert_eq!(selection.rows.len(), MOST_ROWS);
-        assert_eq!(selection.place(last), Some(MOST_ROWS - 1));
-        assert_eq!(selection.place(last - 1), None);
-        assert_eq!(selection.place(0), Some(0));
+        assert_eq!(selection.index(last), Some(MOST_ROWS - 1));
+        assert_eq!(selection.index(last - 1), None);
+        assert_eq!(selection.index(0), Some(0));
     }
 
     #[test]

@@ -212,7 +212,7 @@ impl From<&Insight> for IncidentData {
 
 impl FindingData {
     fn new(finding: &Finding, selection: &Selection, origin_us: i64) -> Self {
-        let mut rows: Vec<usize> = conn_ids(finding).filter_map(|id| selection.place(id)).collect();
+        let mut rows: Vec<usize> = conn_ids(finding).filter_map(|id| selection.index(id)).collect();
         rows.sort_unstable();
         Self {
             id: finding.id.clone(),

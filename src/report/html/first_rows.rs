@@ -20,15 +20,15 @@ pub(super) fn of(frame: &DataFrame) -> Table {
     let remote = (text("remote_addr"), port("remote_port"));
     let moved = ["recorded_sent", "recorded_received"].map(total);
     let word = |column: &Option<Words<'_>>, row| column.as_ref()?.get(row).map(str::to_owned);
-    let place = |(addr, port): &(Option<Words<'_>>, Option<Numbers<'_, UInt16Type>>), row| {
+    let shown = |(addr, port): &(Option<Words<'_>>, Option<Numbers<'_, UInt16Type>>), row| {
         endpoint(word(addr, row).as_ref(), port.as_ref().and_then(|port| port.get(row)))
     };
     let cells = |row| {
         let mut cells =
             vec![or_unknown(opened.as_ref().and_then(|opened| opened.get(row)), |us: i64| second_utc(us))];
         cells.extend(names.iter().map(|name| or_unknown(word(name, row), |word| word)));
-        cells.insert(4, or_unknown(place(&local, row), |place| place));
-        cells.insert(5, or_unknown(place(&remote, row), |place| place));
+        cells.insert(4, or_unknown(shown(&local, row), |text| text));
+        cells.insert(5, or_unknown(shown(&remote, row), |text| text));
         let amounts = moved.iter().map(|column| column.as_ref().and_then(|column| column.get(row)));
         cells.extend(amounts.map(|amount| or_unknown(amount, |amount| bytes(amount as f64))));
         cells

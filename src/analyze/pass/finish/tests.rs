@@ -40,7 +40,7 @@ fn only_public_addresses_are_looked_up_whatever_a_database_says_of_others() {
     let folder = tempfile::tempdir().unwrap();
     let geo = all_in_sweden(folder.path());
     let mut texts = Texts::default();
-    let mut placed = Placed::default();
+    let mut located = Located::default();
     let addresses = [
         ("81.2.69.142", Some("SE")),
         ("2a02:cf40::1", Some("SE")),
@@ -58,10 +58,10 @@ fn only_public_addresses_are_looked_up_whatever_a_database_says_of_others() {
     for (addr, _) in addresses {
         let addr: IpAddr = addr.parse().unwrap();
         assert!(geo.lookup(addr).is_some(), "{addr}");
-        placed.add(texts.intern(&addr.to_string()), Some(addr), &geo);
+        located.add(texts.intern(&addr.to_string()), Some(addr), &geo);
     }
-    let endpoints = placed.into_endpoints(&mut texts);
+    let endpoints = located.into_endpoints(&mut texts);
     for ((addr, country), endpoint) in addresses.iter().zip(&endpoints) {
-        assert_eq!(endpoint.place.country_code.map(|code| texts.get(code)), *country, "{addr}");
+        assert_eq!(endpoint.location.country_code.map(|code| texts.get(code)), *country, "{addr}");
     }
 }

@@ -42,7 +42,7 @@ use crate::wire::packet::{self, Decoded, Packet, Transport, UdpHeader};
 use crate::wire::{dns, fingerprint, tls};
 use flows::{BoundPort, Datagram, Endpoint, Flows};
 use names::Names;
-use queries::{Place, Queries};
+use queries::{PacketContext, Queries};
 pub(super) use ring::Ring;
 use ring::{Captured, RETIRE_MS, Way};
 use share::{Ended, Rivals};
@@ -367,16 +367,18 @@ impl Seen {
                 self.fragmented += u64::from(header.is_fragmented);
                 let (way, interface) = (captured.way, captured.interface);
                 self.flows.add(&Datagram { netns, source, destination, bytes, way, interface, time_ns });
-                let place = Place { netns, protocol: Protocol::Udp, source, destination, way, time_ns };
-                if self.queries.take(&place, payload) {
-                    self.answered(&place, payload);
+                let packet =
+                    PacketContext { netns, protocol: Protocol::Udp, source, destination, way, time_ns };
+                if self.queries.take(&packet, payload) {
+                    self.answered(&packet, payload);
                 }
             }
             Transport::Tcp(_) => {
                 let way = captured.way;
-                let place = Place { netns, protocol: Protocol::Tcp, source, destination, way, time_ns };
-                for message in self.queries.take_segment(&place, payload) {
-                    self.answered(&place, message);
+                let packet =
+                    PacketContext { netns, protocol: Protocol::Tcp, source, destination, way, time_ns };
+                for message in self.queries.take_segment(&packet, payload) {
+                    self.answered(&packet, message);
                 }
                 if way != Way::In {
                     self.hello((netns, source, destination), payload, time_ns);
@@ -403,9 +405,9 @@ impl Seen {
         self.names.hello((netns, client, server), name, application, time_ns);
     }
 
-    fn answered(&mut self, place: &Place, message: &[u8]) {
+    fn answered(&mut self, packet: &PacketContext, message: &[u8]) {
         for answer in dns::answers(message) {
-            self.names.answer(place.netns, answer, place.time_ns);
+            self.names.answer(packet.netns, answer, packet.time_ns);
         }
     }
 }

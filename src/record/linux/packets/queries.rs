@@ -52,7 +52,7 @@ struct Key {
 
 /// Where a message was seen.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Place {
+pub(super) struct PacketContext {
     pub(super) netns: u64,
     pub(super) protocol: Protocol,
     pub(super) source: Endpoint,
@@ -62,7 +62,7 @@ pub(super) struct Place {
     pub(super) time_ns: i64,
 }
 
-impl Place {
+impl PacketContext {
     /// Whether it may be one of DNS.
     fn is_of_dns(&self) -> bool {
         let is_port = |port| match self.protocol {
@@ -104,29 +104,29 @@ struct Asked {
 impl Queries {
     /// Takes the messages of a TCP segment, each of which has its length before it, and the last of which
     /// may be cut. Gives those that answer a question that was asked, as [`Queries::take`] does.
-    pub(super) fn take_segment<'a>(&mut self, place: &Place, payload: &'a [u8]) -> Vec<&'a [u8]> {
+    pub(super) fn take_segment<'a>(&mut self, packet: &PacketContext, payload: &'a [u8]) -> Vec<&'a [u8]> {
         let mut rest = payload;
-        if !place.is_of_dns() || rest.is_empty() {
+        if !packet.is_of_dns() || rest.is_empty() {
             return Vec::new();
         }
-        let connection = (place.netns, place.source, place.destination);
+        let connection = (packet.netns, packet.source, packet.destination);
         if rest.len() == 2 {
             // Many clients send the length by itself.
             if self.lengths.len() < MOST_LENGTHS {
-                self.lengths.insert(connection, place.time_ns);
+                self.lengths.insert(connection, packet.time_ns);
             }
             return Vec::new();
         }
         let mut answers = Vec::new();
         if self.lengths.remove(&connection).is_some() {
-            answers.extend(self.take(place, rest).then_some(rest));
+            answers.extend(self.take(packet, rest).then_some(rest));
             return answers;
         }
         for _ in 0..MOST_MESSAGES {
             let Some((length, after)) = rest.split_first_chunk() else { break };
             let bytes = usize::from(u16::from_be_bytes(*length)).min(after.len());
             let (message, after) = after.split_at(bytes);
-            answers.extend(self.take(place, message).then_some(message));
+            answers.extend(self.take(packet, message).then_some(message));
             rest = after;
         }
         answers
@@ -134,12 +134,12 @@ impl Queries {
 
     /// Takes a message to or from a port of DNS. Whether it answers a question that was asked: anyone may
     /// send answers to none.
-    pub(super) fn take(&mut self, place: &Place, message: &[u8]) -> bool {
-        if !place.is_of_dns() {
+    pub(super) fn take(&mut self, packet: &PacketContext, message: &[u8]) -> bool {
+        if !packet.is_of_dns() {
             return false;
         }
         let Some(message) = dns_message::read(message) else { return false };
-        let Place { netns, protocol, source, destination, way, time_ns } = *place;
+        let PacketContext { netns, protocol, source, destination, way, time_ns } = *packet;
         let key = |client, server| Key { netns, protocol, client, server, id: message.id };
         if !message.is_response {
             if way != Way::In {
@@ -292,12 +292,12 @@ mod tests {
         [[0, id, flags, code, 0, 1, 0, 0, 0, 0, 0, 0].as_slice(), &name, &[0, 1, 0, 1]].concat()
     }
 
-    fn udp((source, destination): (Endpoint, Endpoint), way: Way, time_ns: i64) -> Place {
-        Place { netns: 1, protocol: Protocol::Udp, source, destination, way, time_ns }
+    fn udp((source, destination): (Endpoint, Endpoint), way: Way, time_ns: i64) -> PacketContext {
+        PacketContext { netns: 1, protocol: Protocol::Udp, source, destination, way, time_ns }
     }
 
-    fn tcp(ends: (Endpoint, Endpoint), way: Way, time_ns: i64) -> Place {
-        Place { protocol: Protocol::Tcp, ..udp(ends, way, time_ns) }
+    fn tcp(ends: (Endpoint, Endpoint), way: Way, time_ns: i64) -> PacketContext {
+        PacketContext { protocol: Protocol::Tcp, ..udp(ends, way, time_ns) }
     }
 
     fn ask(queries: &mut Queries, id: u8, time_ns: i64) {

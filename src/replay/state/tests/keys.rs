@@ -17,7 +17,7 @@ fn what_was_opened_and_closed_is_marked_and_rates_are_between_two_ticks() {
 #[test]
 fn keys_ask_for_moments() {
     let mut state = state();
-    let at = |s: i64| Some(Request::Show(Place::Time(START_US + s * 1_000_000)));
+    let at = |s: i64| Some(Request::Show(Position::Time(START_US + s * 1_000_000)));
     assert_eq!(press(&mut state, "g"), at(0));
     assert_eq!(press(&mut state, "G"), at(600));
     assert_eq!(press(&mut state, "l"), Some(Request::Step(Step::Forward)));
@@ -34,7 +34,7 @@ fn keys_ask_for_moments() {
 #[test]
 fn a_finding_is_a_moment_and_its_process_a_filter() {
     let mut state = state();
-    assert_eq!(press(&mut state, "4\n"), Some(Request::Show(Place::Time(START_US + 5_000_000))));
+    assert_eq!(press(&mut state, "4\n"), Some(Request::Show(Position::Time(START_US + 5_000_000))));
     assert!(state.message.as_deref().unwrap().contains("nmap tried 20 ports"));
     press(&mut state, "2jj\n");
     assert_eq!((state.panel, state.filter.text()), (Panel::Connections, "pid:300"));
@@ -45,7 +45,7 @@ fn a_finding_is_a_moment_and_its_process_a_filter() {
 #[test]
 fn every_finding_is_visited_also_several_of_one_moment() {
     let mut state = state();
-    let at = |s: i64| Some(Request::Show(Place::Time(START_US + s * 1_000_000)));
+    let at = |s: i64| Some(Request::Show(Position::Time(START_US + s * 1_000_000)));
     let mut marks = state.marks().to_vec();
     marks.insert(1, mark(5, Severity::Medium, "burst", "nmap opened 20 connections in 1 s"));
     marks.insert(1, mark(5, Severity::Low, "unusual-port", "nmap talks to port 4444"));
@@ -167,8 +167,8 @@ fn the_mouse_selects_opens_sorts_and_goes_to_a_time() {
     state.click(hits.tabs[1].x, hits.tabs[1].y);
     assert_eq!(state.panel, Panel::Processes);
     draw(&mut state, (80, 24));
-    assert_eq!(state.click(79, 1), Some(Request::Show(Place::Time(END_US))));
-    assert_eq!(state.click(0, 2), Some(Request::Show(Place::Time(START_US))));
+    assert_eq!(state.click(79, 1), Some(Request::Show(Position::Time(END_US))));
+    assert_eq!(state.click(0, 2), Some(Request::Show(Position::Time(START_US))));
     assert_eq!(state.click(hits.body.x, 22), None, "below the last line is nothing");
 }
 

@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn the_live_host_is_followed_until_one_stops_to_look() {
     let mut state = live();
-    let newest = Some(Request::Show(Place::Time(i64::MAX)));
+    let newest = Some(Request::Show(Position::Time(i64::MAX)));
     assert_eq!((state.sample.tick, state.previous.as_ref().map(|sample| sample.tick)), (5, Some(4)));
     assert_eq!(state.pass(Duration::from_secs(9)), None, "the host has its own time");
     press(&mut state, " ");

@@ -111,7 +111,7 @@ fn state() -> State {
     let (before, now) = samples();
     let mut state = State::new("web-01.parquet", (START_US, END_US), Filter::default(), 1.0);
     state.activity = (0..100).map(|at| f64::from(at % 20)).collect();
-    state.places = Places::new(|_| "SE".to_owned());
+    state.geolocator = Geolocator::new(|_| "SE".to_owned());
     state.find(Findings::Found(vec![
         mark(5, Severity::High, "port-scan", "nmap tried 20 ports of 10.77.0.2"),
         mark(300, Severity::Low, "beacon", "curl talks to 93.184.216.34 every 60 s"),

@@ -11,10 +11,10 @@ let processOf = new Array(rowCount).fill(null);
 
 // Facts of processes and remote addresses are stored once for all of their connections.
 for (const joined of data.connections.joined) {
-  if (joined.key === "process") processOf = joined.places;
+  if (joined.key === "process") processOf = joined.indices;
   for (const column of joined.columns) {
     const missing = column.kind === "text" ? -1 : null;
-    const cells = joined.places.map((place) => (place === null ? missing : column.cells[place]));
+    const cells = joined.indices.map((index) => (index === null ? missing : column.cells[index]));
     columns.set(column.name, { ...column, cells });
   }
 }

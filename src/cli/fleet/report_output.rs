@@ -15,7 +15,7 @@ use crate::{Error, Result, parallel};
 const WRITES: usize = 8;
 
 /// A report being written.
-pub(super) struct Place {
+pub(super) struct ReportOutput {
     folder: Folder,
     remote: Option<Remote>,
 }
@@ -28,7 +28,7 @@ struct Remote {
     earlier: BTreeSet<String>,
 }
 
-impl Place {
+impl ReportOutput {
     /// Checks, before the work starts, that the results may be written there.
     ///
     /// # Errors

@@ -53,7 +53,7 @@ pub(super) fn is_tcpvcon(line: &str) -> bool {
     ["[TCP] ", "[UDP] ", "[TCPV6] ", "[UDPV6] "].iter().any(|name| line.starts_with(name))
 }
 
-/// `chrome.exe  4242  TCP  …` with tabs, or between commas: what TCPView saves, without the names of its columns.
+/// `chrome.exe  4242  TCP  …` with tabs, or between commas: what `TCPView` saves, without the names of its columns.
 pub(super) fn is_tcpview(line: &str) -> bool {
     let values: Vec<&str> = line.split(['\t', ',']).map(|value| value.trim_matches('"')).collect();
     matches!(values.as_slice(), [_, pid, "TCP" | "UDP" | "TCPV6" | "UDPV6", _, _, _, _, ..] if pid.parse::<u32>().is_ok())

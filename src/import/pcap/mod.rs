@@ -109,6 +109,12 @@ fn say_end(file: &Input, outcome: &Outcome, output: &mut Output<'_>) {
         );
     }
     let (file, position) = (file.file_name(), outcome.position);
+    if outcome.cut > 0 {
+        output.cut_short(&format!(
+            "{file} holds several captures, of which {} in the middle of a frame, where the next one begins: that frame is lost.",
+            if outcome.cut == 1 { "one ends".to_owned() } else { format!("{} end", outcome.cut) }
+        ));
+    }
     match outcome.end {
         End::Whole => {}
         End::CutShort => output.cut_short(&format!(

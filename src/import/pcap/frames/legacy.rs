@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 
 use super::buffer::Buffer;
-use super::{End, Endian, Head, MOST_FRAME_BYTES, Next, is_capture_header};
+use super::{End, Endian, Head, MOST_FRAME_BYTES, Next, find_capture, is_capture_header};
 use crate::wire::packet::LinkType;
 
 const FILE_HEADER_BYTES: usize = 24;
@@ -177,15 +177,39 @@ pub(super) fn next<R: Read>(input: &mut Buffer<R>, format: Format) -> io::Result
         return Ok(Next::Capture);
     }
     if record.captured_bytes > MOST_FRAME_BYTES {
-        return Ok(Next::End(End::Damaged("a frame claims an impossible length")));
+        // The header of a record may be cut too.
+        let joined = find_capture(input.peek(header_bytes + FILE_HEADER_BYTES)?);
+        let damage = Next::End(End::Damaged("a frame claims an impossible length"));
+        return Ok(joined.map_or(damage, Next::CutBefore));
     }
     let record_bytes = header_bytes + record.captured_bytes;
-    if input.peek(record_bytes)?.len() < record_bytes {
-        return Ok(Next::End(End::CutShort));
+    let there = input.peek(record_bytes)?;
+    if there.len() < record_bytes {
+        return Ok(find_capture(there).map_or(Next::End(End::CutShort), Next::CutBefore));
+    }
+    let here = input.in_memory(record_bytes + FILE_HEADER_BYTES);
+    if !is_followed(&record, &here[record_bytes..], format)
+        && let Some(at) = find_capture(&here[..here.len().min(record_bytes + FILE_HEADER_BYTES)])
+        && at < record_bytes
+    {
+        return Ok(Next::CutBefore(at));
     }
     let ts_ns = record.seconds * 1_000_000_000 + record.fraction * format.unit_ns;
     let head = Head { link: format.link, ts_ns: Some(ts_ns), wire_bytes: record.wire_bytes, interface: 0 };
     Ok(Next::Frame(head, header_bytes..record_bytes, record_bytes))
+}
+
+/// Whether what follows a record may be another one of the same capture, or the end. Where not, the record may be cut, and
+/// another capture may begin within what it claims.
+fn is_followed(record: &Record, rest: &[u8], format: Format) -> bool {
+    const DAY_S: u64 = 86_400;
+    match Record::read(rest, format) {
+        Some(next) => {
+            let is_near = next.seconds.abs_diff(record.seconds) <= DAY_S;
+            (is_near && next.is_plausible()) || rest.iter().all(|byte| *byte == 0) || is_capture_header(rest)
+        }
+        None => rest.is_empty(),
+    }
 }
 
 struct Record {

@@ -77,6 +77,8 @@ pub struct Outcome {
     pub mismatched: u64,
     /// Captures that lie one behind the other in the file.
     pub captures: u64,
+    /// Those of them that end in the middle of a frame, where the next one begins.
+    pub cut: u64,
 }
 
 /// Whether a file that begins so is a packet capture.
@@ -138,6 +140,8 @@ pub struct Reader<R> {
     end: Option<(End, u64)>,
     losses: ng::Losses,
     captures: u64,
+    /// Captures that end in the middle of a frame, where another one begins.
+    cut: u64,
     frames: u64,
 }
 
@@ -158,6 +162,8 @@ enum Next {
     Other,
     /// The beginning of another capture.
     Capture,
+    /// A frame that is cut: after so many bytes, another capture begins.
+    CutBefore(usize),
     /// Zeros; perhaps up to the end.
     Zeros,
     End(End),
@@ -179,6 +185,7 @@ impl<R: Read> Reader<R> {
             end: None,
             losses: ng::Losses::default(),
             captures: 0,
+            cut: 0,
             frames: 0,
         }
     }
@@ -251,6 +258,7 @@ impl<R: Read> Reader<R> {
             untimed: self.losses.untimed,
             mismatched: self.losses.mismatched,
             captures: self.captures,
+            cut: self.cut,
         }
     }
 
@@ -271,6 +279,12 @@ impl<R: Read> Reader<R> {
                 Next::Capture => {
                     self.end_section();
                     self.format = Format::Awaited;
+                }
+                Next::CutBefore(bytes) => {
+                    self.end_section();
+                    self.format = Format::Awaited;
+                    self.cut += 1;
+                    self.input.take(bytes);
                 }
                 Next::Zeros => {
                     let position = self.input.position();

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::buffer::Buffer;
 use super::owners::Owners;
-use super::{End, Endian, Head, MOST_FRAME_BYTES, Next, is_capture_header};
+use super::{End, Endian, Head, MOST_FRAME_BYTES, Next, find_capture, is_capture_header};
 use crate::import::flow::FrameOwner;
 use crate::wire::packet::LinkType;
 
@@ -21,6 +21,9 @@ const DARWIN_PROCESS: u32 = 0x8000_0001;
 /// A block's type and length before its content, and its length again after it.
 const BLOCK_BEGIN_BYTES: usize = 8;
 const BLOCK_FRAME_BYTES: usize = 12;
+
+/// Bytes by which the beginning of another capture is known.
+const CAPTURE_HEADER_BYTES: usize = 24;
 
 /// A block that claims to be longer is passed over, as far as the file goes.
 const MOST_BLOCK_BYTES: usize = MOST_FRAME_BYTES + 64 * 1024;
@@ -145,6 +148,15 @@ pub(super) fn next<R: Read>(
     }
     if bytes > MOST_BLOCK_BYTES {
         return Ok(if pass_over(input, bytes)? { Next::Other } else { Next::End(End::CutShort) });
+    }
+    let block = input.peek(bytes)?;
+    let is_closed = block.len() == bytes && block[4..8] == block[bytes - 4..];
+    // A capture that was cut and has another one behind it: the block goes on into that.
+    if !is_closed
+        && let Some(at) = find_capture(input.peek(bytes + CAPTURE_HEADER_BYTES)?)
+        && at < bytes
+    {
+        return Ok(Next::CutBefore(at));
     }
     let block = input.peek(bytes)?;
     if block.len() < bytes {

@@ -168,6 +168,39 @@ fn captures_behind_each_other_are_all_read() {
 }
 
 #[test]
+fn a_capture_behind_one_that_is_cut_is_read() {
+    let now = 1_700_000_000;
+    let first = classic(0xa1b2_c3d4, false, &[(now, 0, &[1; 40]), (now + 1, 0, &[2; 90])]);
+    let ng =
+        [section(), interface(1, &[]), enhanced(0, 4_000_000, &[3; 40]), enhanced(0, 5_000_000, &[4; 90])]
+            .concat();
+    let second = classic(
+        0xa1b2_c3d4,
+        false,
+        &[(now + 9, 0, b"three"), (now + 10, 0, b"four"), (now + 11, 0, b"five")],
+    );
+    for (cut, last_frame_bytes) in [(&first, 16 + 90), (&ng, 24 + 92)] {
+        for missing in 1..last_frame_bytes {
+            for behind in [&second, &ng] {
+                // What is missing is as long as the header and some records behind it, which are taken in its place.
+                if cut == &first && behind == &second && [24, 45, 65, 85].contains(&missing) {
+                    continue;
+                }
+                let file = [&cut[..cut.len() - missing], behind].concat();
+                let (seen, outcome) = frames(&file);
+                let expected = 1 + frames(behind).0.len();
+                assert_eq!(
+                    (seen.len(), outcome.end),
+                    (expected, End::Whole),
+                    "{missing} of {last_frame_bytes}"
+                );
+                assert_eq!((outcome.captures, outcome.cut), (2, 1), "{missing}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_tail_of_zeros_is_damage_and_no_frames() {
     let classic = classic(0xa1b2_c3d4, false, &[(1, 0, b"one"), (2, 0, b"two")]);
     let ng = [section(), interface(1, &[]), enhanced(0, 1, b"one"), enhanced(0, 2, b"two")].concat();

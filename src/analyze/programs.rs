@@ -1,6 +1,10 @@
 //! What a program's path and name reveal about it, for all detectors.
 
-use crate::model::processes::Process;
+mod windows;
+
+pub use self::windows::Lolbin;
+use self::windows::{Place, WindowsPath};
+use crate::model::processes::{Process, is_windows_path};
 
 /// Folders that packages and administrators install into.
 const INSTALLED: &[&str] = &[
@@ -22,7 +26,19 @@ const INSTALLED: &[&str] = &[
 ];
 
 /// World-writable folders, into which nothing is installed.
-const TEMPORARY: &[&str] = &["/tmp/", "/var/tmp/", "/dev/shm/", "/run/shm/", "/run/user/", "/private/tmp/"];
+const TEMPORARY: &[&str] = &[
+    "/tmp/",
+    "/var/tmp/",
+    "/dev/shm/",
+    "/run/shm/",
+    "/run/user/",
+    "/private/tmp/",
+    "/private/var/tmp/",
+    "/Users/Shared/",
+];
+
+/// Where macOS has each user's folder for temporary files.
+const TEMPORARY_OF_MACOS: &str = "/private/var/folders/";
 
 /// Hidden folders in a home folder where ordinary tools keep programs.
 const USUAL_HIDDEN: &[&str] = &[
@@ -83,7 +99,8 @@ const USUAL_HIDDEN: &[&str] = &[
 ];
 
 /// Command interpreters, which do not normally open connections themselves.
-const SHELLS: &[&str] = &["sh", "bash", "dash", "zsh", "ksh", "mksh", "ash", "csh", "tcsh", "fish", "rbash"];
+const SHELLS: &[&str] =
+    &["sh", "bash", "dash", "zsh", "ksh", "mksh", "ash", "csh", "tcsh", "fish", "rbash", "cmd"];
 
 /// Language interpreters, which run any program given to them.
 const INTERPRETERS: &[&str] = &["python", "perl", "ruby", "php", "lua", "node"];
@@ -142,6 +159,9 @@ const SERVERS: &[&str] = &[
     "named",
     "soffice.bin",
     "evince",
+    // Of Windows: the worker of IIS, and SQL Server, which starts programs by xp_cmdshell.
+    "w3wp",
+    "sqlservr",
 ];
 
 /// Programs that download files.
@@ -154,19 +174,20 @@ const RELAYS: &[&str] = &["nc", "ncat", "netcat", "nc.openbsd", "nc.traditional"
 /// are php-fpm.
 pub fn is_server_name(name: &str) -> bool {
     SERVERS.iter().any(|server| {
-        let rest = name.strip_prefix(server);
-        rest.is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_alphabetic() || c == '-'))
+        let rest =
+            name.split_at_checked(server.len()).filter(|(start, _)| start.eq_ignore_ascii_case(server));
+        rest.is_some_and(|(_, rest)| !rest.starts_with(|c: char| c.is_ascii_alphabetic() || c == '-'))
     })
 }
 
 /// Whether it relays bytes between a network and anything else.
 pub fn is_relay(process: &Process<'_>) -> bool {
-    RELAYS.contains(&process.program())
+    RELAYS.contains(&name(process))
 }
 
 /// Whether it downloads files.
 pub fn is_downloader(process: &Process<'_>) -> bool {
-    DOWNLOADERS.contains(&process.program())
+    DOWNLOADERS.contains(&name(process))
 }
 
 /// Whether a text starts with one of these.
@@ -176,12 +197,73 @@ pub fn starts_with_any(text: &str, starts: &[&str]) -> bool {
 
 /// Whether a path is in a folder that packages and administrators install into.
 pub fn is_installed(exe: &str) -> bool {
-    starts_with_any(exe, INSTALLED)
+    starts_with_any(exe, INSTALLED) || place(exe) == Some(Place::Installed)
 }
 
-/// Whether a path is in a world-writable folder.
+/// Whether a path is in a folder that everyone can write to, or in one for temporary files.
 pub fn is_in_temporary_folder(exe: &str) -> bool {
     starts_with_any(exe, TEMPORARY)
+        || place(exe).is_some_and(|place| matches!(place, Place::Unpacked | Place::Staging))
+        || is_unpacked(exe)
+}
+
+/// Whether it is in a folder for temporary files where installers and updaters unpack themselves, and run from. Linux has
+/// packages instead.
+pub fn is_unpacked(exe: &str) -> bool {
+    // An application that was not moved to its folder yet runs from a copy there.
+    let is_of_macos = exe.starts_with(TEMPORARY_OF_MACOS) && !exe.contains("/AppTranslocation/");
+    is_of_macos || place(exe) == Some(Place::Unpacked)
+}
+
+fn place(exe: &str) -> Option<Place> {
+    WindowsPath::of(exe).map(|path| path.place())
+}
+
+/// Whether a path of Windows has the name of a program of the system, but is not where that is.
+pub fn borrows_system_name(exe: &str) -> bool {
+    WindowsPath::of(exe).is_some_and(|path| path.borrows_system_name())
+}
+
+/// Whether a program of Windows is named like a document: `invoice.pdf.exe`.
+pub fn poses_as_document(exe: &str) -> bool {
+    WindowsPath::of(exe).is_some_and(|path| path.poses_as_document())
+}
+
+/// Whether it is one of Windows' own programs that run whatever they are given.
+pub fn lolbin(process: &Process<'_>) -> Option<Lolbin> {
+    process.exe.and_then(WindowsPath::of).filter(|path| path.place() == Place::Installed)?;
+    windows::lolbin(process.program())
+}
+
+/// A parent that has no reason to start a program which runs whatever it is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GraveParent {
+    /// It opens documents from outside.
+    Document,
+    /// It serves anyone.
+    Server,
+    /// It starts programs for other hosts.
+    Remote,
+}
+
+/// What makes the parent of a process grave, if it is.
+pub fn grave_parent(process: &Process<'_>) -> Option<GraveParent> {
+    match process.parent_name? {
+        name if windows::opens_documents(name) => Some(GraveParent::Document),
+        name if is_server_name(name) => Some(GraveParent::Server),
+        name if windows::starts_for_others(name) => Some(GraveParent::Remote),
+        _ => None,
+    }
+}
+
+/// The name of its program; of `bash.exe` it is `bash`.
+fn name<'a>(process: &Process<'a>) -> &'a str {
+    let program = process.program();
+    let is_windows = process.exe.is_some_and(is_windows_path);
+    let stem = program
+        .split_at_checked(program.len().saturating_sub(4))
+        .filter(|(_, end)| end.eq_ignore_ascii_case(".exe"));
+    stem.filter(|_| is_windows).map_or(program, |(stem, _)| stem)
 }
 
 /// The hidden folder or file in a path, unless ordinary tools keep programs there.
@@ -202,7 +284,7 @@ pub fn is_named_like_a_kernel_thread(process: &Process<'_>) -> bool {
 
 /// Whether it is a command interpreter.
 pub fn is_shell(process: &Process<'_>) -> bool {
-    let program = process.program();
+    let program = name(process);
     let is_busybox_shell =
         program == "busybox" && process.process_name.is_some_and(|name| SHELLS.contains(&name));
     is_busybox_shell || SHELLS.contains(&program)
@@ -210,8 +292,7 @@ pub fn is_shell(process: &Process<'_>) -> bool {
 
 /// Whether it runs any program given to it; `python3.12` is python.
 pub fn is_interpreter(process: &Process<'_>) -> bool {
-    let program = process.program();
-    let name = program.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
+    let name = name(process).trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
     INTERPRETERS.contains(&name)
 }
 
@@ -227,6 +308,34 @@ mod tests {
         assert_eq!((hidden_folder_of("/home/a/.local/bin/x"), hidden_folder_of("/usr/bin/x")), (None, None));
         // Hiding inside a usual hidden folder counts too.
         assert_eq!(hidden_folder_of("/home/a/.cache/.x/x"), Some(".x"));
+    }
+
+    #[test]
+    fn folders_of_macos_and_names_of_windows_count_too() {
+        assert!(is_in_temporary_folder("/private/var/tmp/x") && is_in_temporary_folder("/Users/Shared/x"));
+        assert!(
+            is_unpacked("/private/var/folders/ab/T/x")
+                && is_in_temporary_folder("/private/var/folders/ab/T/x")
+        );
+        assert!(!is_unpacked("/private/var/folders/ab/d/AppTranslocation/1/d/App.app/Contents/MacOS/App"));
+        let shell = |exe| is_shell(&Process { exe: Some(exe), ..Process::default() });
+        assert!(shell(r"C:\Windows\System32\cmd.exe") && shell(r"C:\Program Files\Git\usr\bin\bash.EXE"));
+        assert!(!shell(r"C:\Windows\System32\cmdl32.exe") && !shell("/usr/bin/bash.exe"));
+        assert!(is_server_name("w3wp.exe") && is_server_name("W3WP.EXE") && !is_server_name("w3wpx"));
+    }
+
+    #[test]
+    fn a_program_of_the_system_counts_where_the_system_has_it() {
+        let of = |exe| lolbin(&Process { exe: Some(exe), ..Process::default() });
+        assert_eq!(of(r"C:\Windows\SysWOW64\Rundll32.exe"), Some(Lolbin::Proxy));
+        assert_eq!(of(r"C:\Windows\System32\WindowsPowerShell\v1.0\powershell.exe"), Some(Lolbin::Tool));
+        assert_eq!((of(r"C:\Users\x\rundll32.exe"), of("/usr/bin/curl")), (None, None));
+        let child = |parent| grave_parent(&Process { parent_name: Some(parent), ..Process::default() });
+        assert_eq!(
+            (child("WINWORD.EXE"), child("w3wp.exe")),
+            (Some(GraveParent::Document), Some(GraveParent::Server))
+        );
+        assert_eq!((child("WmiPrvSE.exe"), child("explorer.exe")), (Some(GraveParent::Remote), None));
     }
 
     #[test]

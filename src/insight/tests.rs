@@ -302,6 +302,25 @@ fn the_title_names_the_source_before_the_target_in_both_directions() {
 }
 
 #[test]
+fn steps_on_a_host_of_windows_are_for_powershell_and_quote_what_it_can() {
+    let steps = |exe: &str| {
+        let mut told = by("beacon", Medium).to("203.0.113.9");
+        told.0.judgement.entities.pid = Some(42);
+        told.0.judgement.entities.exe = Some(exe.to_owned());
+        let steps = joined(&[told]).remove(0).next_steps;
+        steps
+            .into_iter()
+            .filter_map(|step| if let Step::OnHost { command, .. } = step { Some(command) } else { None })
+            .collect::<Vec<_>>()
+    };
+    let windows = steps(r"C:\Users\Public\x.exe");
+    assert_eq!(windows.len(), 3);
+    assert!(windows.iter().all(|command| command.starts_with("Get-")), "{windows:?}");
+    assert_eq!(steps(r"C:\Users\Public\x'; calc; '.exe"), ["Get-CimInstance Win32_Process -Filter"]);
+    assert!(steps("/tmp/x").contains(&"sha256sum"));
+}
+
+#[test]
 fn a_hostile_name_is_no_part_of_a_filter() {
     let insight =
         joined(&[by("beacon", Medium).to("203.0.113.9").of("a remote:0.0.0.0/0 {where}")]).remove(0);

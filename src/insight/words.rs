@@ -12,6 +12,7 @@ use crate::capture::Metadata;
 use crate::humanize;
 use crate::model::finding::{Entities, Finding};
 use crate::model::metrics::Completeness;
+use crate::model::processes::is_windows_path;
 
 /// Below this confidence in all findings, that is itself an argument against the hypothesis.
 const UNSURE: f64 = 0.6;
@@ -301,9 +302,21 @@ fn next_steps(
         command,
         arguments: arguments.iter().map(ToString::to_string).collect(),
     };
-    if let Some(pid) = entities.pid {
+    let is_windows = entities.exe.as_deref().is_some_and(is_windows_path);
+    if let Some(pid) = entities.pid.filter(|_| is_windows) {
+        steps.push(on_host("Get-CimInstance Win32_Process -Filter", &[&format!("ProcessId={pid}")]));
+    } else if let Some(pid) = entities.pid {
         steps.push(on_host("ls -l", &[&format!("/proc/{pid}/exe"), &format!("/proc/{pid}/cwd")]));
         steps.push(on_host("ps -o pid,ppid,user,lstart,args -p", &[&pid.to_string()]));
+    }
+    if is_windows {
+        // PowerShell takes typographic quotes for quotes, too, and other shells do not.
+        let is_quotable = |exe: &&String| exe.is_ascii() && !exe.contains('\'');
+        for exe in entities.exe.iter().filter(is_quotable) {
+            steps.push(on_host("Get-FileHash -Algorithm SHA256 -LiteralPath", &[exe]));
+            steps.push(on_host("Get-AuthenticodeSignature -LiteralPath", &[exe]));
+        }
+        return steps;
     }
     if let Some(exe) = &entities.exe {
         steps.push(on_host("sha256sum", &[exe]));

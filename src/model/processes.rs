@@ -58,12 +58,36 @@ impl<'a> Processes<'a> {
 impl<'a> Process<'a> {
     /// File name of the executable, or the process's name if the executable is unknown.
     pub fn program(&self) -> &'a str {
-        let file = self.exe.and_then(|exe| exe.rsplit('/').next());
-        file.or(self.process_name).unwrap_or_default()
+        self.exe.map(file_name).or(self.process_name).unwrap_or_default()
     }
 
     /// What it runs, if it is an interpreter, see [`super::actor::script_of`].
     pub fn script(&self) -> Option<&'a str> {
         Known { name: self.process_name, exe: self.exe, cmdline: self.cmdline }.script()
+    }
+}
+
+/// Whether a path is one of Windows, which begins with a drive or with a backslash.
+pub fn is_windows_path(path: &str) -> bool {
+    path.starts_with('\\') || path.as_bytes().get(1..3).is_some_and(|at| matches!(at, b":\\" | b":/"))
+}
+
+/// The file that a path names. A backslash separates folders in paths of Windows only.
+pub fn file_name(path: &str) -> &str {
+    let is_windows = is_windows_path(path);
+    let file = path.rsplit(|c| c == '/' || (is_windows && c == '\\')).next();
+    file.unwrap_or(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_name_of_a_path_is_that_of_its_system() {
+        assert_eq!(file_name(r"C:\Windows\x.exe"), "x.exe");
+        assert_eq!(file_name(r"\Device\HarddiskVolume3\x.exe"), "x.exe");
+        assert_eq!(file_name("c:/windows/x.exe"), "x.exe");
+        assert_eq!((file_name("/usr/bin/x"), file_name(r"/opt/a\b")), ("x", r"a\b"));
     }
 }

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::Factor;
-use crate::analyze::programs;
+use crate::analyze::programs::{self, Lolbin};
 use crate::model::members::Members;
-use crate::model::processes::Process;
+use crate::model::processes::{Process, is_windows_path};
 
 /// Programs that monitor a host, keep it up to date or set its clock, and report on a timer.
 const AGENTS: &[&str] = &[
@@ -56,6 +56,20 @@ const AGENTS: &[&str] = &[
     "ntpd",
     "systemd-timesyncd",
     "NetworkManager",
+    "MsMpEng.exe",
+    "MsSense.exe",
+    "CSFalconService.exe",
+    "SentinelAgent.exe",
+    "CcmExec.exe",
+    "MicrosoftEdgeUpdate.exe",
+    "GoogleUpdate.exe",
+    "zabbix_agentd.exe",
+    "zabbix_agent2.exe",
+    "wazuh-agent.exe",
+    "filebeat.exe",
+    "winlogbeat.exe",
+    "nxlog.exe",
+    "windows_exporter.exe",
 ];
 
 /// The facts about the programs that own some connections.
@@ -87,18 +101,67 @@ fn of_program(process: &Process<'_>) -> Vec<Factor> {
     let exe = process.exe.unwrap_or_default();
     let is_in_memory = exe.starts_with("/memfd:");
     let is_temporary = programs::is_in_temporary_folder(exe);
+    let is_unpacked = programs::is_unpacked(exe);
+    let lolbin = programs::lolbin(process);
     let is_deleted = process.exe_was_deleted && !programs::is_installed(exe) && !is_in_memory;
     let is_hidden = !is_temporary && programs::hidden_folder_of(exe).is_some();
     let facts = [
         (is_in_memory, "program-memory-only", 3.0, "its program exists in memory only"),
         (is_deleted, "program-deleted", 2.5, "its executable was deleted"),
-        (is_temporary, "program-temporary-folder", 2.5, "its executable is in a temporary folder"),
+        (
+            is_temporary && !is_unpacked && !is_windows_path(exe),
+            "program-temporary-folder",
+            2.5,
+            "its executable is in a temporary folder",
+        ),
+        (
+            is_temporary && !is_unpacked && is_windows_path(exe),
+            "program-uninstalled",
+            2.5,
+            "its executable is in a folder in which nothing is installed",
+        ),
+        (
+            is_unpacked,
+            "program-unpacked",
+            1.5,
+            "its executable is in the folder for temporary files, where installers unpack themselves, too",
+        ),
         (is_hidden, "program-hidden-folder", 2.0, "its executable is in a hidden folder"),
         (
             programs::is_named_like_a_kernel_thread(process),
             "program-masquerades",
             3.0,
             "it masquerades as a kernel thread",
+        ),
+        (
+            programs::borrows_system_name(exe),
+            "program-system-name",
+            3.0,
+            "it has the name of a Windows system program, but is not in the system's folder",
+        ),
+        (
+            programs::poses_as_document(exe),
+            "program-named-like-document",
+            2.0,
+            "it is a program with the name of a document",
+        ),
+        (
+            lolbin == Some(Lolbin::Proxy),
+            "program-proxy",
+            1.5,
+            "it is a Windows program that runs what it is given, and hardly connects on its own",
+        ),
+        (
+            lolbin == Some(Lolbin::Tool),
+            "program-tool",
+            0.5,
+            "it is a Windows program that runs what it is given, which administrators use, too",
+        ),
+        (
+            lolbin.is_some() && programs::grave_parent(process).is_some(),
+            "program-grave-parent",
+            2.0,
+            "a document, a server or another host had it started",
         ),
         (
             programs::is_shell(process),
@@ -118,9 +181,11 @@ fn of_program(process: &Process<'_>) -> Vec<Factor> {
 
 /// Whether an interpreter runs a script from a temporary or hidden folder.
 fn runs_odd_script(process: &Process<'_>) -> bool {
-    let script = process.script().filter(|script| script.starts_with('/'));
+    // The paths of Windows contain spaces, and so come in quotes.
+    let script = process.script().map(|script| script.trim_matches('"'));
     script.is_some_and(|script| {
-        programs::is_in_temporary_folder(script) || programs::hidden_folder_of(script).is_some()
+        programs::is_in_temporary_folder(script)
+            || script.starts_with('/') && programs::hidden_folder_of(script).is_some()
     })
 }
 
@@ -151,6 +216,36 @@ mod tests {
         assert_eq!(ids("app", "/tmp/app", "app"), ["program-temporary-folder"]);
         assert_eq!(ids("bash", "/usr/bin/bash", "bash"), ["program-shell"]);
         assert_eq!(ids("python3", "/usr/bin/python3", "python3 -u /dev/shm/.a.py"), ["program-script"]);
+    }
+
+    #[test]
+    fn paths_and_names_of_windows_are_facts_too() {
+        let of = |exe: &'static str| ids("x", exe, exe);
+        assert_eq!(of(r"C:\Users\Public\x.exe"), ["program-uninstalled"]);
+        assert_eq!(of(r"C:\Users\a\AppData\Local\Temp\x.exe"), ["program-unpacked"]);
+        assert_eq!(of(r"C:\ProgramData\svchost.exe"), ["program-uninstalled", "program-system-name"]);
+        assert_eq!(of(r"C:\Users\a\Downloads\invoice.pdf.exe"), ["program-named-like-document"]);
+        assert_eq!(of(r"C:\Windows\System32\mshta.exe"), ["program-proxy"]);
+        assert_eq!(of(r"C:\Windows\System32\cmd.exe"), ["program-shell"]);
+        for ordinary in [
+            r"C:\Users\a\AppData\Local\Microsoft\Teams\current\Teams.exe",
+            r"C:\Users\a\AppData\Local\Programs\x\x.exe",
+            r"C:\Users\a\AppData\Roaming\Zoom\bin\Zoom.exe",
+            r"\Device\HarddiskVolume3\Windows\System32\svchost.exe",
+        ] {
+            assert!(of(ordinary).is_empty(), "{ordinary}");
+        }
+    }
+
+    #[test]
+    fn who_started_a_program_of_the_system_makes_it_grave() {
+        let process = Process {
+            exe: Some(r"C:\Windows\System32\WindowsPowerShell\v1.0\powershell.exe"),
+            parent_name: Some("WINWORD.EXE"),
+            ..Process::default()
+        };
+        let facts: Vec<_> = of_program(&process).into_iter().map(|factor| factor.id).collect();
+        assert_eq!(facts, ["program-tool", "program-grave-parent"]);
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod raw_sockets;
 pub(crate) mod rules;
 #[cfg(test)]
 mod tests;
+mod windows;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -45,8 +46,9 @@ impl Detector for ProcessAnomaly {
         id: "process",
         title: "Suspicious processes",
         what_it_finds: "Processes with sockets that run from a deleted executable, from memory, or from a \
-            temporary or hidden folder; that masquerade as a kernel thread or a system program; shells \
-            and one-line scripts that own a connection; packet and raw sockets of programs that are not \
+            temporary or hidden folder; that masquerade as a kernel thread, a system program or a document; shells \
+            and one-line scripts that own a connection; Windows programs that run what they are given \
+            (rundll32, mshta, wscript, PowerShell and others); packet and raw sockets of programs that are not \
             known network tools, and data over ICMP; shells and transfer tools started by a server; and \
             ports that started listening on all interfaces during the recording.",
         why_it_matters: "Whatever an intruder leaves on a host must run from somewhere under some name. A \
@@ -54,7 +56,15 @@ impl Detector for ProcessAnomaly {
         how_it_decides: "The process alone is judged: the path of its executable, its name, its command \
             line, and its parent's name. Severity depends on how far its connections reach: within the \
             host, into local networks, or outside them. A deleted executable in a folder where packages \
-            are installed is low, because updates cause that too. A shell that connects only within the \
+            are installed is low, because updates cause that too. On Windows, folders that everyone can write to and in \
+            which nothing is installed (Users\\Public, PerfLogs, the recycle bin, directly in ProgramData or AppData) count as \
+            temporary folders; AppData\\Local\\Temp and Windows\\Temp are low, because installers run there, and a folder of its \
+            own in AppData is none, because many programs install themselves there. A program with the name of one of \
+            Windows' own (svchost, lsass, explorer and others) outside the system's folder is high. Script hosts and proxies \
+            such as mshta, regsvr32 and wscript are medium if they connect outside; rundll32 is low, because printing and \
+            WebDAV run in it; PowerShell, certutil, msbuild and others count only with a parent that opens documents, serves \
+            anyone or acts for another host (office programs, w3wp, wmiprvse), which makes all of them high, or if \
+            PowerShell's command line is encoded or runs a download. A shell that connects only within the \
             host is not reported. A new listener is low, and medium if a shell or a transfer tool is \
             listening; `new_listeners` turns this rule off. Processes with the same name and executable \
             form one finding per rule.",
@@ -62,22 +72,28 @@ impl Detector for ProcessAnomaly {
             probes in shell scripts. Each finding lists what would explain it.",
         evidence: "The process with its executable, command line and parent, the number of similar \
             processes, and their connections.",
-        source: "MITRE ATT&CK T1036.004, T1036.005, T1040, T1048.003, T1059, T1059.004, T1070.004, T1095, T1133, T1190, T1205.002, T1505.003, T1564.001, T1620.",
+        source: "MITRE ATT&CK T1027, T1036.004, T1036.005, T1036.007, T1040, T1047, T1048.003, T1059, T1059.001, T1059.004, T1070.004, T1095, T1133, T1190, T1204.002, T1205.002, T1218, T1505.003, T1564.001, T1620; LOLBAS project.",
         section: Section::Security,
         method: Method::Behavior,
         signal: Signal::SuspiciousProcess,
         attack: &[
+            "T1027",
             "T1036.004",
             "T1036.005",
+            "T1036.007",
             "T1040",
+            "T1047",
             "T1048.003",
             "T1059",
+            "T1059.001",
             "T1059.004",
             "T1070.004",
             "T1095",
             "T1133",
             "T1190",
+            "T1204.002",
             "T1205.002",
+            "T1218",
             "T1505.003",
             "T1564.001",
             "T1620",

@@ -1,11 +1,12 @@
 //! What a process can look like, one function each: a verdict, or nothing to say.
 
+use super::windows;
 use crate::analyze::programs::{
     hidden_folder_of, is_downloader, is_in_temporary_folder, is_installed, is_interpreter,
-    is_named_like_a_kernel_thread, is_relay, is_server_name, is_shell, starts_with_any,
+    is_named_like_a_kernel_thread, is_relay, is_server_name, is_shell, is_unpacked, starts_with_any,
 };
 use crate::model::finding::Severity;
-use crate::model::processes::Process;
+use crate::model::processes::{Process, is_windows_path};
 
 /// How far the connections of a process reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,6 +47,10 @@ pub(super) const RULES: &[Rule] = &[
     inline_code,
     unusual_parent,
     borrowed_name,
+    windows::system_name,
+    windows::document_name,
+    windows::proxied_execution,
+    windows::hidden_code,
 ];
 
 /// Daemons under whose names others like to hide.
@@ -86,7 +91,7 @@ pub(crate) fn is_shell_or_carrier(process: &Process<'_>) -> bool {
     is_shell(process) || is_relay(process) || is_downloader(process)
 }
 
-fn by_reach(reach: Reach, [host, local, beyond]: [Severity; 3]) -> Severity {
+pub(super) fn by_reach(reach: Reach, [host, local, beyond]: [Severity; 3]) -> Severity {
     match reach {
         Reach::Host => host,
         Reach::LocalNetworks => local,
@@ -130,8 +135,23 @@ fn temporary_folder(process: &Process<'_>, reach: Reach) -> Option<Verdict> {
         return None;
     }
     let is_hidden = exe.contains("/.") || exe.starts_with("/dev/shm/");
+    if is_unpacked(exe) {
+        return Some(Verdict {
+            does: "runs from a folder for temporary files",
+            why: "Intruders start their tools there, because each user can write to it. Installers and updaters unpack \
+                themselves there, too, so that the folder alone says little.",
+            harmless_if: "An installer or updater, which is gone after some minutes.",
+            severity: Severity::Low,
+            confidence: 0.4,
+            attack: &["T1036.005"],
+        });
+    }
     Some(Verdict {
-        does: "runs from a temporary folder",
+        does: if is_windows_path(exe) {
+            "runs from a folder in which nothing is installed"
+        } else {
+            "runs from a temporary folder"
+        },
         why: "Everyone can write there and nothing is installed there, so intruders often start their \
             tools from such folders.",
         harmless_if: "Installers, test suites and `go run` build programs there and start them.",

@@ -6,7 +6,7 @@ use crate::model::finding::Severity;
 
 pub(super) const MASS_MAIL: Hypothesis = Hypothesis {
     id: "mass-mail",
-    title: "{who}: possible spam, delivers mail to many servers",
+    title: "{who}: possible spam, mail to many servers",
     summary: "A {process|host} that is not a mail server delivers mail to many. Bots send spam this way, and get the \
         address onto block lists.",
     stage: Some(Stage::Impact),

@@ -1,4 +1,4 @@
-//! `periodic-benign`: periodic connections with an ordinary explanation.
+//! `periodic-benign`: periodic connections with an ordinary explanation, or with nothing but their rhythm.
 
 use crate::insight::hypothesis::{Hypothesis, Joins, Sign};
 use crate::model::about::Signal;
@@ -6,15 +6,15 @@ use crate::model::finding::Severity;
 
 pub(super) const PERIODIC_BENIGN: Hypothesis = Hypothesis {
     id: "periodic-benign",
-    title: "Ordinary periodic connections: {count}",
-    summary: "Periodic connections with a harmless explanation: services that poll by design, local neighbors, back-to-back \
-        work. They are listed for completeness.",
+    title: "Periodic connections without other evidence: {count}",
+    summary: "Nothing but the rhythm stands out. Most are services that poll by design, update checks, monitoring and local \
+        neighbors; an implant that polls a server with an inconspicuous name looks the same.",
     stage: None,
     joins: Joins::Capture,
     needs: &[&[Sign::that(
         Signal::Periodic,
         |fact| fact.finding.judgement.severity <= Severity::Low,
-        "Periodic by design:",
+        "Periodic connections:",
     )]],
     supports: &[],
     min_severity: Severity::Info,

@@ -136,6 +136,11 @@ fn of_name(members: Members<'_, '_>, surroundings: &Surroundings<'_>) -> Option<
         let says = format!("{name} is a file-sharing service that anyone can use");
         return Some(Factor::new("name-file-drop", 1.0, says));
     }
+    if let Some(name) = names.iter().find(|name| domains::is_bot_interface(name)) {
+        let says =
+            format!("{name} is for programs, and a channel that malware uses, because it needs no server");
+        return Some(Factor::new("name-bot-interface", 0.5, says));
+    }
     if let Some(name) = names.iter().find(|name| domains::looks_generated(name)) {
         return Some(Factor::new("name-generated", 1.5, format!("the name {name} looks generated")));
     }
@@ -332,6 +337,8 @@ mod tests {
         capture.add(Conn::to("203.0.113.4", 443)).add(Conn::to("203.0.113.5", 8080));
         capture.add(Conn::to("203.0.113.6", 8080).speaking("ssh"));
         capture.add(Conn::to("203.0.113.7", 443).named("a.example.top"));
+        capture.add(Conn::to("203.0.113.8", 443).named("api.telegram.org"));
+        assert_eq!(ids(&capture, "203.0.113.8"), ["name-bot-interface"]);
         assert_eq!(ids(&capture, "203.0.113.7"), ["name-cheap"]);
         assert_eq!(ids(&capture, "203.0.113.5"), ["port-alternative", "name-missing"]);
         assert_eq!(ids(&capture, "203.0.113.6"), ["port-alternative"], "no web server, as its payload says");

@@ -254,6 +254,14 @@ const CHEAP: &[&str] = &[
     "tk", "top", "work", "xyz",
 ];
 
+/// Names through which programs, and not people, send and read messages of a service that is ordinary otherwise.
+const BOT_INTERFACES: &[&str] = &["api.telegram.org", "hooks.slack.com", "webhook.site"];
+
+/// Services of AWS that agents of a host call by the name of a region: `logs.eu-central-1.amazonaws.com`. Others under that
+/// domain, such as `s3` and `execute-api`, belong to whoever rents them.
+const AWS_AGENTS: &[&str] =
+    &["ec2messages", "kms", "logs", "monitoring", "secretsmanager", "ssm", "ssmmessages", "sts"];
+
 /// Second-level labels under which countries register domains: `example.co.uk`.
 const REGISTRY_LABELS: &[&str] = &["ac", "co", "com", "edu", "gob", "gov", "ne", "net", "or", "org"];
 
@@ -277,7 +285,18 @@ pub fn registered_domain(name: &str) -> Option<&str> {
 
 /// Whether a name belongs to a service that polls or is polled by design.
 pub fn is_known_service(name: &str) -> bool {
-    is_under(name, KNOWN_SERVICES)
+    (is_under(name, KNOWN_SERVICES) && !is_bot_interface(name)) || is_of_aws_agent(name)
+}
+
+/// Whether programs send and read messages there, which makes it a channel that needs no server.
+pub fn is_bot_interface(name: &str) -> bool {
+    BOT_INTERFACES.iter().any(|known| known.eq_ignore_ascii_case(name.trim_end_matches('.')))
+}
+
+fn is_of_aws_agent(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    let before = lower.strip_suffix(".amazonaws.com").and_then(|rest| rest.split_once('.'));
+    before.is_some_and(|(service, region)| AWS_AGENTS.contains(&service) && !region.contains('.'))
 }
 
 /// Whether a name is one that anyone has at once for an address of their own: dynamic DNS, and tunnels.
@@ -354,6 +373,17 @@ pub fn look_drawn<'n>(names: impl IntoIterator<Item = &'n str>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_known_domain_may_have_an_interface_for_programs_and_a_rented_one_services_of_its_own() {
+        assert!(is_known_service("web.telegram.org") && !is_known_service("API.telegram.org"));
+        assert!(is_known_service("logs.eu-central-1.amazonaws.com"));
+        assert!(!is_known_service("abc.execute-api.eu-central-1.amazonaws.com"));
+        assert!(
+            !is_known_service("logs.a.eu-central-1.amazonaws.com")
+                && !is_known_service("s3.us-east-1.amazonaws.com")
+        );
+    }
 
     #[test]
     fn the_lists_are_sorted_so_that_they_can_be_searched() {

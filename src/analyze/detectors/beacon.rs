@@ -142,7 +142,10 @@ impl Detector for Beacon {
             infrastructure, services that poll by design. So do facts about the timing. Outside the \
             network, a jitter of 4 to 50 % adds 0.5, because implants are configured with it and timers \
             have less; the same interval day and night, for 20 hours or longer with at most one check-in \
-            in ten missed, adds 0.5, because people's habits have pauses; a new TCP connection at least \
+            in ten missed, adds 0.5, because people's habits have pauses; in a shorter time, so do a hundred check-ins or \
+            more, of which at most one in twenty was missed, over TCP at a public address that nothing names, if they have \
+            such jitter or none of the other hosts contacts it: an exact clock is that of monitors and update checks as well, \
+            of which a log without names shows as much as of an implant, so that the rhythm alone stays low; a new TCP connection at least \
             every 10 s adds 1, and at least every 30 s 0.5, because a client that needs its server that \
             often keeps the connection open; HTTP without encryption adds 0.5, if ten destinations or more are reached on \
             port 443 and at most a fourth as many on port 80; a list of addresses adds 0.5, and 1 if some of them never answer, \

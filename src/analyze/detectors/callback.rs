@@ -214,11 +214,21 @@ impl<'a> Served<'a> {
     }
 }
 
+/// Ports to which the hosts of a backup send their data, after the server started their agent over SMB or RPC: `NetBackup`,
+/// Veeam, Commvault, Bacula.
+const BACKUP_DATA: [std::ops::RangeInclusive<u16>; 5] =
+    [1_556..=1_556, 2_500..=3_300, 8_400..=8_403, 9_103..=9_103, 13_724..=13_724];
+
 /// Whether servers of [`EXPLOITED_PORTS`] connect to their clients on a port: file sharing and printing by RPC, questions
 /// who the user is (ident), and services that many hosts have.
 fn is_ordinary_reply(port: u16) -> bool {
     let is_of_tool = matches!(port, 4_444..=4_445 | 50_050);
-    !is_of_tool && (port >= DYNAMIC_FROM || services::name(Protocol::Tcp, port).is_some() || port == 113)
+    let is_of_backup = BACKUP_DATA.iter().any(|ports| ports.contains(&port));
+    !is_of_tool
+        && (is_of_backup
+            || port >= DYNAMIC_FROM
+            || services::name(Protocol::Tcp, port).is_some()
+            || port == 113)
 }
 
 /// Why connections are a callback.

@@ -35,6 +35,9 @@ const PEERS: usize = 4;
 /// What it weighs that the host sends nothing like it to any other destination.
 const UNLIKE_THE_REST: f64 = 1.0;
 
+/// The same of a small upload, which may be a photo or a document.
+const SMALL_AND_UNLIKE_THE_REST: f64 = 0.5;
+
 /// The control port of FTP, and what it weighs that files leave the network over it: people and programs have moved to
 /// encrypted transfers.
 const FTP: u16 = 21;
@@ -113,10 +116,15 @@ impl Detector for Exfiltration {
             `min_unusual_bytes`, `min_ratio` times what came back, and ten times the most that the host \
             sent to any of five or more other destinations outside, adds 1 to that evidence: photos and \
             documents have a few megabytes, and a host that sends ten times as much to one place as \
-            anywhere else does something new. What stealers send is smaller still: from `min_stolen_bytes` on, more than \
+            anywhere else does something new. A smaller upload that is ten times as much adds 0.5, as it may be a photo. The servers of one \
+            service for sharing files count together. What stealers send is smaller still: from `min_stolen_bytes` on, more than \
             came back, handed in as mail (ports 25, 465, 587) or over FTP by a source that asked a service for its \
             own public address and reads no mail itself (POP3, IMAP), weighs 1.5, because a mail program has no use \
-            for that address. Small uploads of one source to four or more destinations \
+            for that address. So does an archive of 100 kB or more, ten times what came back, that such a source hands to a \
+            host of webhooks (Discord, Telegram, Slack): it outweighs the known name, since the programs of these chats \
+            upload files to other names. So does an archive of 100 kB or more, ten times what came back, that such a source hands to a \
+            host of webhooks (Discord, Telegram, Slack): it outweighs the known name, since the programs of these chats \
+            upload files to other names. Small uploads of one source to four or more destinations \
             lose 1.5, because peer-to-peer programs send like that. Data that others fetch \
             from a service of this host is ignored. The table `uploads` lists the top `max_listed` pairs \
             by bytes sent.",
@@ -161,7 +169,10 @@ impl Detector for Exfiltration {
         let uploads = uploads::find(&scene, context.tables, config)?;
         let appraise = |upload: &Upload<'_>| {
             let mut appraisal = scene.appraise(sockets.members(&upload.rows));
-            appraisal.extend(upload.is_unlike_the_rest(config).then(|| unlike_the_rest(upload)));
+            appraisal
+                .extend(upload.is_unlike_the_rest(config).then(|| unlike_the_rest(upload, UNLIKE_THE_REST)));
+            let is_small = upload.is_small_and_unlike_the_rest(config);
+            appraisal.extend(is_small.then(|| unlike_the_rest(upload, SMALL_AND_UNLIKE_THE_REST)));
             appraisal.extend(upload.is_ftp(sockets).then(|| {
                 let says = "it goes out over FTP, in the clear, as stealers and scripts send";
                 Factor::new("upload-ftp", OVER_FTP, says)
@@ -215,10 +226,10 @@ impl Detector for Exfiltration {
     }
 }
 
-fn unlike_the_rest(upload: &Upload<'_>) -> Factor {
+fn unlike_the_rest(upload: &Upload<'_>, weight: f64) -> Factor {
     let times = upload.times_largest.unwrap_or_default();
     let says = format!("it is {times:.0} times the most that this host sent to any other destination");
-    Factor::new("upload-unlike-the-rest", UNLIKE_THE_REST, says)
+    Factor::new("upload-unlike-the-rest", weight, says)
 }
 
 fn limits(metadata: &Metadata) -> Vec<String> {

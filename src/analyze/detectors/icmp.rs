@@ -45,6 +45,15 @@ const LARGE: f64 = 1.0;
 /// path MTU sends a handful, and a monitor that pings with large messages is inside.
 const MUCH_BYTES: u64 = 500_000;
 
+/// Messages of ping carry 32 bytes (Windows) or 56; what has less, whatever headers were counted, is no ping.
+const TINY_BYTES: f64 = 32.0;
+
+/// What tiny messages weigh that vary in size and go on several times a second: a shell that asks for orders.
+const TINY: f64 = 1.0;
+
+/// Messages a second and side from which on they are no ping, which sends one.
+const FAST: f64 = 2.0;
+
 /// Share by which the two directions may differ in number and in bytes, and still be echoes.
 const ECHO_TOLERANCE: f64 = 0.1;
 
@@ -67,7 +76,8 @@ impl Detector for Icmp {
             sent and the bytes of a flow are not a multiple of its messages, the sizes vary, which adds \
             1. Smaller messages count too, without the 1 for their size, if about each has its reply, the \
             bytes of both directions differ by more than a tenth, and the sizes vary: a remote shell \
-            sends little. Large messages that bring 500 kB or more out of the network add 1: a test of the path \
+            sends little. Messages of less than 32 bytes, which no ping has, that vary in size and pass more than twice a second \
+            both ways weigh 1: a shell that asks for orders (icmpsh asks five times a second, with nothing to say). Large messages that bring 500 kB or more out of the network add 1: a test of the path \
             MTU sends a handful. More than two messages per second and side add 0.5, because ping sends one. Facts about \
             program and destination add or subtract their weights. Sweeps over many hosts are found by \
             `port-scan`. Messages between two addresses that also exchange at least as many UDP datagrams are ignored: \
@@ -187,7 +197,7 @@ impl Messages {
 
     fn meet(&self, config: &Thresholds) -> bool {
         self.sent.0 + self.received.0 >= u64::from(config.min_messages)
-            && (self.is_large(config) || self.are_false_replies())
+            && (self.is_large(config) || self.are_false_replies() || self.are_tiny_and_vary())
     }
 
     fn is_large(&self, config: &Thresholds) -> bool {
@@ -196,7 +206,18 @@ impl Messages {
 
     /// What their size alone weighs.
     fn weight(&self, config: &Thresholds) -> f64 {
-        if self.is_large(config) { LARGE } else { 0.0 }
+        match self.is_large(config) {
+            true => LARGE,
+            false if self.are_tiny_and_vary() => TINY,
+            false => 0.0,
+        }
+    }
+
+    /// Smaller than any ping, of different sizes, both ways, and several a second.
+    fn are_tiny_and_vary(&self) -> bool {
+        let both_sent = self.sent.0 > 0 && self.received.0 > 0;
+        let is_tiny = self.larger_bytes() < TINY_BYTES && self.sent.1 > 0 && self.received.1 > 0;
+        both_sent && is_tiny && !self.are_of_one_size && self.rate() > FAST
     }
 
     /// About one reply for each request, but of other sizes: somebody writes his own.
@@ -236,7 +257,7 @@ impl Messages {
             let says = "its messages vary in size, while those of ping are all equal";
             factors.push(Factor::new("icmp-sizes-vary", 1.0, says));
         }
-        if self.rate() > 2.0 {
+        if self.rate() > FAST {
             let says = format!("{:.1} messages per second, where ping sends one", self.rate());
             factors.push(Factor::new("icmp-rate", 0.5, says));
         }
@@ -321,6 +342,15 @@ mod tests {
     fn small_replies_that_do_not_repeat_their_requests_are_a_shell() {
         let finding = the_only(flow((400, 14_123), (395, 20_411)).run::<Icmp>().findings);
         assert_eq!(finding.judgement.severity, Severity::Medium);
+    }
+
+    #[test]
+    fn tiny_messages_of_many_sizes_several_times_a_second_are_a_shell() {
+        let finding = the_only(flow((300, 300 * 8 + 700), (300, 300 * 8 + 400)).run::<Icmp>().findings);
+        assert_eq!(finding.judgement.severity, Severity::Medium);
+        // Of one size, or once a second: somebody's ping.
+        assert!(flow((300, 300 * 16), (300, 300 * 16)).run::<Icmp>().findings.is_empty());
+        assert!(flow((60, 60 * 8 + 7), (60, 60 * 8 + 5)).run::<Icmp>().findings.is_empty());
     }
 
     #[test]

@@ -57,6 +57,9 @@ const POOL_PORTS: [u16; 15] = [
     45_700,
 ];
 
+/// The protocol of pools. A proxy inside the network speaks it as well, on behalf of many miners.
+const STRATUM: &str = "stratum";
+
 /// What the names of mining pools contain.
 const POOL_WORDS: [&str; 18] = [
     "2miners",
@@ -103,7 +106,9 @@ impl Detector for Mining {
             every ten seconds or so, while games on such a port send several packets a second), a program with \
             the name of a miner 3, an owner that uses at \
             least `min_cpu_percent` of a core 1.5. Port 4444 does not count, because remote shells use it more often. Facts about program and destination add or subtract \
-            their weights. Nothing is reported without a pool's name or port, Stratum, or a miner's program name.",
+            their weights. Nothing is reported without a pool's name or port, Stratum, or a miner's program name; \
+            inside the network, where many hosts may mine through one proxy, nothing without Stratum. TLS to a pool by its \
+            address is a long thin session like that of a messenger or a push service, and stays with `long-connection` and `c2-session`.",
         false_positives: "Mining that the machine's owner wants; other software on a port that pools use.",
         evidence: "Duration and `min_duration_s`, bytes per second and `max_bytes_per_s`, CPU use and \
             `min_cpu_percent`, every fact with its weight, and the connections.",
@@ -135,7 +140,7 @@ impl Detector for Mining {
 fn findings(scene: &Scene<'_>, cpu: &Numbers<'_, Float32Type>, config: &Thresholds) -> Vec<Finding> {
     let peers = scene.by_peer(
         |peer, _| peer.side == Side::Client && peer.protocol == Protocol::Tcp,
-        |socket| scene.surroundings.leaves_network(socket),
+        |socket| scene.surroundings.leaves_network(socket) || socket.app_protocol == Some(STRATUM),
     );
     let mut findings = Vec::new();
     for (peer, rows) in peers {
@@ -206,7 +211,7 @@ fn signs(peer: &Peer<'_>, members: Members<'_, '_>, is_slow: bool) -> Vec<Factor
     if let Some(program) = program.filter(|program| MINERS.iter().any(|miner| program.starts_with(miner))) {
         signs.push(Factor::new("program-miner", 3.0, format!("{program} is the name of a miner")));
     }
-    if members.iter().any(|socket| socket.app_protocol == Some("stratum")) {
+    if members.iter().any(|socket| socket.app_protocol == Some(STRATUM)) {
         signs.push(Factor::new(
             "payload-stratum",
             3.0,

@@ -40,8 +40,9 @@ impl Default for Thresholds {
     }
 }
 
-/// The port on which mail servers take mail from each other (RFC 5321); programs hand mail in on 465 and 587 (RFC 6409).
-const DELIVERY: u16 = 25;
+/// The port on which mail servers take mail from each other (RFC 5321), and those on which programs hand mail in (RFC 6409): a
+/// person has accounts at a few providers, and a bot with stolen accounts at dozens.
+const DELIVERY: [u16; 3] = [25, 465, 587];
 
 /// Ports of which any makes a host a mail server, if others connect to it.
 const MAIL_SERVER: [u16; 7] = [25, 110, 143, 465, 587, 993, 995];
@@ -60,12 +61,13 @@ impl Detector for Spam {
         id: "spam",
         title: "Mass mailing",
         what_it_finds: "A program (or host) that delivers mail itself, on port 25, to many mail servers \
-            outside, although nobody connects to it as a mail server.",
+            outside, or hands mail in (465, 587) at as many, although nobody connects to it as a mail server.",
         why_it_matters: "Clients hand their mail to one server. A host that delivers straight to the \
             recipients' servers is a mail server, or a bot that sends spam and gets this address onto \
             block lists.",
         how_it_decides: "For each source, the servers outside that it contacts on port 25 are counted at \
-            their first contact. At least `min_servers` within `window_s` weigh 2, and ten times as many 3. \
+            their first contact. Servers at which mail is handed in, on 465 and 587, count as well, because a person has \
+            accounts at a few providers, and a bot uses those that were stolen. At least `min_servers` within `window_s` weigh 2, and ten times as many 3. \
             If three in ten contacts or more fail, that adds 1: bots work through old lists, or are \
             blocked. A host to which others connect on a mail port (25, 110, 143, 465, 587, 993, 995) is \
             a mail server and not reported. Facts about the program add their weights.",
@@ -94,12 +96,14 @@ impl Detector for Spam {
 }
 
 fn findings(scene: &Scene<'_>, config: &Thresholds) -> Vec<Finding> {
-    if !scene.sockets.iter().any(|socket| socket.remote_port == Some(DELIVERY)) {
+    if !scene.sockets.iter().any(|socket| socket.remote_port.is_some_and(|port| DELIVERY.contains(&port))) {
         return Vec::new();
     }
     let servers = mail_servers(scene);
     let peers = scene.by_peer(
-        |peer, _| peer.side == Side::Client && peer.port == DELIVERY && peer.protocol == Protocol::Tcp,
+        |peer, _| {
+            peer.side == Side::Client && DELIVERY.contains(&peer.port) && peer.protocol == Protocol::Tcp
+        },
         |socket| {
             socket.opened_in_recording
                 && scene.surroundings.leaves_network(socket)
@@ -154,7 +158,7 @@ fn finding(
         Factor::new("mail-failures", 1.0, says)
     }));
     let mut explanation = vec![format!(
-        "{} to {} mail servers on port {DELIVERY}, up to {most} of them for the first time within {}; {failed} failed. \
+        "{} to {} mail servers, up to {most} of them for the first time within {}; {failed} failed. \
          Nobody connects to this host as a mail server.",
         words::count(rows.len(), "connection", "connections"),
         words::number(servers.len()),

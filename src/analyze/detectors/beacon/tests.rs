@@ -603,3 +603,26 @@ fn a_poll_in_clear_is_a_sign_where_everything_else_is_encrypted() {
     };
     assert!((weight(12, "http") - weight(3, "http") - 0.5).abs() < 1e-9);
 }
+
+/// The severity of a hundred check-ins or so at a public address, one a minute.
+fn by_the_minute(number: i32, jitter_s: f64, name: Option<&'static str>) -> Severity {
+    let mut capture = Capture::new(i64::from(number) * 60 + 60);
+    let mut rng = ChaCha8Rng::seed_from_u64(7);
+    let mut at = 30.0;
+    for _ in 0..number {
+        let conn = Conn::to("203.0.113.66", 443).unowned().bytes(180, 420);
+        let conn = name.map_or_else(|| conn.clone(), |name| conn.clone().named(name));
+        capture.add(conn.exactly_at(at));
+        at += 60.0 + jitter_s * (2.0 * uniform(&mut rng) - 1.0);
+    }
+    the_only(capture.run::<Beacon>().findings).judgement.severity
+}
+
+#[test]
+fn a_long_rhythm_with_jitter_at_a_nameless_address_is_medium() {
+    assert_eq!(by_the_minute(130, 12.0, None), Severity::Medium);
+    // Too few, an exact clock, or a name: a monitor or an update check has as much.
+    assert_eq!(by_the_minute(80, 12.0, None), Severity::Low);
+    assert_eq!(by_the_minute(130, 0.0, None), Severity::Low);
+    assert_eq!(by_the_minute(130, 12.0, Some("telemetry.example.org")), Severity::Low);
+}

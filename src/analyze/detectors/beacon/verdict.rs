@@ -24,6 +24,9 @@ pub(super) const DELIBERATE_JITTER: std::ops::Range<f64> = 0.04..0.5;
 /// check-in in a day's log are less than a day apart.
 const ROUND_THE_CLOCK_S: f64 = 20.0 * 3600.0;
 
+/// Check-ins from which on a rhythm is no accident of a few visits; a timer of a minute has them in less than two hours.
+const MANY_CHECK_INS: usize = 100;
+
 /// A program that needs its server more often than this keeps the connection open, in seconds.
 const HASTY_S: f64 = 10.0;
 
@@ -137,6 +140,7 @@ fn of_rhythm(
         let says = format!("it kept the same interval day and night, for {}", duration(span_s(candidate)));
         factors.push(Factor::new("rhythm-day-and-night", 0.5, says));
     }
+    factors.extend(sustained(candidate, members, scene));
     factors.extend(lists::factor(candidate));
     factors.extend(in_clear(members, scene));
     // Datagrams have no connection that could be kept open.
@@ -149,6 +153,31 @@ fn of_rhythm(
         factors.push(Factor::new("rhythm-reconnects", weight, says));
     }
     factors
+}
+
+/// Many check-ins at an address outside that nothing names, with what an exact timer of a monitor or an update check lacks:
+/// jitter, or a destination that none of the other hosts has. Day and night say the same, and count once.
+fn sustained(candidate: &Candidate<'_>, members: Members<'_, '_>, scene: &Scene<'_>) -> Option<Factor> {
+    let pair = &candidate.series.pair;
+    let (starts, missed) = (candidate.series.starts_us.len(), candidate.missed as usize);
+    let is_steady =
+        starts >= MANY_CHECK_INS && missed * 20 <= starts && span_s(candidate) < ROUND_THE_CLOCK_S;
+    if !is_steady
+        || pair.protocol != Protocol::Tcp
+        || pair.is_list
+        || candidate.series.known != Known::ByEvents
+    {
+        return None;
+    }
+    let is_by_address =
+        members.iter().all(|socket| socket.remote_name.is_none() && socket.is_beyond_local_networks());
+    let is_jittered = DELIBERATE_JITTER.contains(&(candidate.jitter_s / candidate.period_s));
+    let is_rare = || scene.appraise(members).raising().any(|factor| factor.id == "destination-rare");
+    (is_by_address && (is_jittered || is_rare())).then(|| {
+        let says =
+            format!("it checked in {starts} times with hardly a miss, at an address that nothing names");
+        Factor::new("rhythm-sustained", 0.5, says)
+    })
 }
 
 /// HTTP that is not encrypted, where nearly everything else is.

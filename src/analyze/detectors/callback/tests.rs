@@ -64,6 +64,7 @@ fn another_service_that_connects_back_to_its_client_was_exploited() {
     assert_eq!(finding.judgement.title, "smbd connects back to its client 192.168.1.66 on port 9001");
     assert_eq!(back(6379, 4444).len(), 1);
     assert!(back(445, 49_670).is_empty(), "RPC, as print servers do");
+    assert!(back(445, 2_501).is_empty(), "the data of a backup, whose agent was started over SMB");
     assert!(back(445, 445).is_empty() && back(3306, 3306).is_empty() && back(25, 113).is_empty());
     assert!(back(22, 9001).is_empty(), "people work on the host that they logged in to");
     let mut answer = Capture::new(120);

@@ -250,3 +250,40 @@ fn confidence_grows_with_the_volume_and_its_share_and_each_technique_is_that_of_
         assert_eq!(of(conn).attack, [technique], "{port}");
     }
 }
+
+#[test]
+fn an_archive_handed_to_a_webhook_is_that_of_a_stealer() {
+    let found = |asks: bool, sent: u64| {
+        let mut capture = Capture::new(600);
+        if asks {
+            capture.add(Conn::to("203.0.113.1", 443).named("api.ipify.org").unowned());
+        }
+        let conn = Conn::to("203.0.113.3", 443).named("discord.com").unowned();
+        capture.add(conn.at(60.0).bytes(sent, 5_000));
+        capture.run::<Exfiltration>().findings.len()
+    };
+    assert_eq!((found(true, 400_000), found(false, 400_000), found(true, 40_000)), (1, 0, 0));
+}
+
+#[test]
+fn some_megabytes_unlike_the_rest_count_where_the_name_is_cheap() {
+    let found = |name: &'static str, mb: u64| {
+        let mut capture = ordinary();
+        capture.add(Conn::to("203.0.113.66", 443).named(name).by("app", 9).bytes(mb * MB, MB / 50).at(900.0));
+        findings(&capture).len()
+    };
+    assert_eq!((found("a.example.top", 3), found("a.example.org", 3)), (1, 0));
+}
+
+#[test]
+fn the_servers_of_a_service_for_sharing_files_are_one_destination() {
+    let mut capture = Capture::new(4_000);
+    let names = ["gfs1.userstorage.mega.co.nz", "gfs2.userstorage.mega.co.nz", "gfs3.userstorage.mega.co.nz"];
+    for (n, name) in (0_u8..).zip(names) {
+        let conn = Conn::to(&format!("203.0.113.{n}"), 443).named(name).by("rclone", 9);
+        capture.add(conn.bytes(20 * MB, 9_000).at(f64::from(n) * 100.0).lasting(20.0));
+    }
+    let finding = only(&capture);
+    assert_eq!(finding.evidence.connections_total, 3);
+    assert!(finding.judgement.title.starts_with("rclone sent 60 MB to gfs1.userstorage.mega.co.nz"));
+}

@@ -7,6 +7,7 @@ use ahash::AHashMap;
 
 use super::{FTP, Thresholds};
 use crate::Result;
+use crate::analyze::appraisal::domains;
 use crate::analyze::scene::Scene;
 use crate::model::frame::{UInt32Type, UInt64Type};
 use crate::model::groups::Groups;
@@ -104,6 +105,14 @@ impl Upload<'_> {
         self.is_beyond
             && self.sent >= config.min_unusual_bytes
             && self.ratio() >= config.min_ratio
+            && self.times_largest.is_some_and(|times| times >= TIMES_LARGEST)
+    }
+
+    /// Whether a small upload is far more than its host sends to any other destination outside: enough to notice, and little
+    /// enough for a photo.
+    pub(super) fn is_small_and_unlike_the_rest(&self, config: &Thresholds) -> bool {
+        !self.is_unlike_the_rest(config)
+            && self.is_small_and_one_way(config)
             && self.times_largest.is_some_and(|times| times >= TIMES_LARGEST)
     }
 
@@ -223,9 +232,15 @@ fn pairs(scene: &Scene<'_>, names: &AHashMap<Pair, TextId>) -> Groups<Pair> {
 /// The name by which a source asks for an address, where it does in any connection.
 fn names(sockets: &Sockets<'_>) -> AHashMap<Pair, TextId> {
     let mut names = AHashMap::new();
+    // A service for files has a name for each of its servers; the first stands for all.
+    let mut drops: AHashMap<&str, TextId> = AHashMap::new();
     for row in 0..sockets.len() {
         if let (Some(addr), Some(name)) = (sockets.remote_addr_id(row), sockets.remote_name_id(row)) {
-            names.entry((sockets.source_id(row), addr)).or_insert(name);
+            names.entry((sockets.source_id(row), addr)).or_insert_with(|| {
+                let text = sockets.text(name);
+                let drop = domains::registered_domain(text).filter(|_| domains::is_file_drop(text));
+                drop.map_or(name, |domain| *drops.entry(domain).or_insert(name))
+            });
         }
     }
     names

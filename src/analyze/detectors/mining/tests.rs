@@ -40,3 +40,14 @@ fn a_game_on_a_port_of_pools_talks_all_the_time() {
     };
     assert_eq!((found(60), found(3_000)), (1, 0));
 }
+
+#[test]
+fn inside_the_network_only_stratum_counts() {
+    let found = |conn: Conn| {
+        let mut capture = Capture::new(900);
+        capture.add(conn);
+        capture.run::<Mining>().findings.len()
+    };
+    assert_eq!(found(thin("192.168.1.9", 3_333)), 0);
+    assert_eq!(found(thin("192.168.1.9", 3_333).speaking("stratum")), 1);
+}

@@ -39,3 +39,16 @@ fn a_mail_server_a_client_and_a_relay_inside_are_ordinary() {
     }
     none(inside);
 }
+
+#[test]
+fn mail_handed_in_at_many_providers_is_sent_by_a_bot() {
+    let handed_in = |providers: u8| {
+        let mut capture = Capture::new(900);
+        for n in 0..providers {
+            let port = if n % 2 == 0 { 587 } else { 465 };
+            capture.add(Conn::to(&format!("203.0.113.{n}"), port).by("svchost", 7).at(f64::from(n)));
+        }
+        capture.run::<Spam>().findings.len()
+    };
+    assert_eq!((handed_in(12), handed_in(4)), (1, 0));
+}

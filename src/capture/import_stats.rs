@@ -333,6 +333,34 @@ mod tests {
     }
 
     #[test]
+    fn kinds_of_a_reason_are_sorted_by_their_number_and_then_by_name() {
+        let mut stats = ImportStats::new("line");
+        for (reason, kind, number) in [
+            (UnusedReason::NoConnection, "b", 1),
+            (UnusedReason::NoConnection, "a", 1),
+            (UnusedReason::NoConnection, "c", 9),
+            (UnusedReason::Unsupported, "z", 1),
+            (UnusedReason::Unsupported, "y", 50),
+        ] {
+            stats.skip_many(reason, kind, number, Some(Example::at("line 1")));
+        }
+        stats.sort();
+        let mut order: Vec<(UnusedReason, u64, &str)> =
+            stats.unused.iter().map(|unused| (unused.reason, unused.count, unused.kind.as_str())).collect();
+        let sorted = order.clone();
+        order.sort_by_key(|(reason, count, kind)| (*reason, std::cmp::Reverse(*count), *kind));
+        assert_eq!(sorted, order);
+        assert_eq!(
+            sorted
+                .iter()
+                .filter(|row| row.0 == UnusedReason::NoConnection)
+                .map(|row| row.2)
+                .collect::<String>(),
+            "cab"
+        );
+    }
+
+    #[test]
     fn a_kind_is_listed_with_its_number_and_where_the_first_is() {
         let mut stats = ImportStats::new("event");
         let at = |place: &str| Some(Example::at(place));

@@ -333,3 +333,79 @@ fn connections_between_ticks_are_seen_by_sources_of_events_and_in_logs_of_connec
     assert!(!Metadata::default().sees_between_ticks());
     assert!(Metadata { events_lost: Some(0), ..Metadata::default() }.sees_between_ticks());
 }
+
+#[test]
+fn what_may_not_be_replaced_is_refused_before_anything_is_recorded() {
+    let folder = tempfile::tempdir().unwrap();
+    let (own, foreign) = (written(folder.path()), folder.path().join("notes.parquet"));
+    fs::write(&foreign, "not a capture").unwrap();
+    let refused = |path: &Path, overwrite| Writer::create(path, overwrite).err().unwrap();
+    for path in [&own, &foreign] {
+        assert!(matches!(refused(path, Overwrite::Never), crate::Error::Exists { .. }), "{path:?}");
+    }
+    assert!(matches!(refused(&foreign, Overwrite::Allowed), crate::Error::Foreign { .. }));
+    let mut changed = fs::read(&own).unwrap();
+    changed[groups(&own)[0].start + 9] ^= 1;
+    drop(Writer::create(&own, Overwrite::Allowed).unwrap());
+    let names = || fs::read_dir(folder.path()).unwrap().count();
+    assert_eq!(names(), 2, "a writer that wrote nothing leaves nothing");
+    let end = changed.len();
+    changed[end - 20] ^= 1;
+    fs::write(&own, changed).unwrap();
+    assert!(matches!(refused(&own, Overwrite::Allowed), crate::Error::Foreign { .. }));
+}
+
+#[cfg(unix)]
+#[test]
+fn only_the_owner_may_read_a_capture_unless_its_group_is_to() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    for (group_may_read, mode) in [(false, 0o600), (true, 0o640)] {
+        let path = folder.path().join(format!("{mode:o}.parquet"));
+        let mut writer = Writer::create(&path, Overwrite::Never).unwrap().readable_by_group(group_may_read);
+        writer.push(&full(0)).unwrap();
+        writer.finish(&Metadata::default()).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, mode);
+    }
+}
+
+#[test]
+fn values_that_come_again_are_written_once_and_the_sizes_are_stated() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.parquet");
+    let mut writer = Writer::create(&path, Overwrite::Never).unwrap();
+    for number in 0..6_000_u32 {
+        let row = full(number % 2);
+        let counters =
+            Counters { bytes_sent: Some(u64::from(number).wrapping_mul(0x9e37_79b9)), ..row.counters };
+        writer.push(&Row { tick: number, counters, ..row }).unwrap();
+    }
+    writer.finish(&Metadata::default()).unwrap();
+    let file = SerializedFileReader::new(fs::File::open(&path).unwrap()).unwrap();
+    let group = file.metadata().row_group(0);
+    let chunk =
+        |name: &str| group.columns().iter().find(|chunk| chunk.column_path().string() == name).unwrap();
+    for name in ["exe", "pid", "bytes_received", "app_protocol", "cpu_percent"] {
+        assert!(chunk(name).dictionary_page_offset().is_some(), "{name} has two values");
+        assert!(chunk(name).uncompressed_size() < 3_000, "{name}: {}", chunk(name).uncompressed_size());
+    }
+    for (name, bytes) in [("bytes_sent", 6_000 * 8), ("tick", 6_000 * 4)] {
+        assert!(chunk(name).dictionary_page_offset().is_none(), "each row has another {name}");
+        let size = chunk(name).uncompressed_size();
+        assert!((bytes..bytes + 1_000).contains(&size), "{name}: {size}");
+        assert!(chunk(name).compressed_size() > 0 && chunk(name).num_values() == 6_000);
+    }
+}
+
+#[test]
+fn what_is_no_capture_is_refused_with_a_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.parquet");
+    for bytes in [&b""[..], b"PAR1", b"text\n", b"PAR1PAR1", b"PAR1\x04\0\0\0PAR1", &[0; 100]] {
+        fs::write(&path, bytes).unwrap();
+        let Err(crate::Error::NotACapture { reason, .. }) = CaptureFile::open(&path) else {
+            panic!("{bytes:?} is a capture")
+        };
+        assert!(reason.len() > 10, "{bytes:?}: {reason:?}");
+    }
+}

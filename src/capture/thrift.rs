@@ -206,4 +206,55 @@ mod tests {
         assert_eq!(walk(&[0x1C; 1000]), None);
         assert_eq!(walk(&[0x19, 0x19].repeat(1000)), None);
     }
+
+    /// A page whose header claims these lengths, zigzag-encoded, and has `padding` bytes that mean nothing.
+    fn page(unpacked: i64, packed: i64, padding: usize) -> Vec<u8> {
+        let varint = |value: i64| {
+            let mut rest = (value << 1).cast_unsigned();
+            let mut bytes = Vec::new();
+            while rest > 0x7f {
+                bytes.push(rest as u8 | 0x80);
+                rest >>= 7;
+            }
+            bytes.push(rest as u8);
+            bytes
+        };
+        let mut bytes = [&[0x15, 0, 0x15][..], &varint(unpacked), &[0x15], &varint(packed)].concat();
+        if padding > 0 {
+            bytes.push(0x58);
+            bytes.extend(
+                [&[0x80 | (padding & 0x7f) as u8, (padding >> 7) as u8][..], &vec![7; padding]].concat(),
+            );
+        }
+        bytes.push(0);
+        bytes.extend(vec![7; packed as usize]);
+        bytes
+    }
+
+    fn is_walked(bytes: Vec<u8>, length: usize) -> bool {
+        let schema = crate::capture::row_group::schema().unwrap();
+        let column = ColumnChunkMetaData::builder(schema.schema_descr().column(0))
+            .set_data_page_offset(0)
+            .set_total_compressed_size(length as i64)
+            .build()
+            .unwrap();
+        walk_pages(&Source::Memory(bytes.into()), &column).is_some()
+    }
+
+    #[test]
+    fn pages_must_be_whole_and_no_longer_than_a_decoder_can_bear() {
+        let whole = |pages: &[Vec<u8>]| {
+            let bytes = pages.concat();
+            let length = bytes.len();
+            is_walked(bytes, length)
+        };
+        assert!(whole(&[page(LONGEST_PAGE_BYTES, 3, 0)]) && !whole(&[page(LONGEST_PAGE_BYTES + 1, 3, 0)]));
+        assert!(whole(&[page(9, 3, 0), page(9, 0, 0), page(9, 40, 0)]));
+        assert!(whole(&[page(9, 3, 10_000), page(9, 3, 0)]), "a header longer than what is read at once");
+        assert!(!whole(&[page(9, 3, 0), page(LONGEST_PAGE_BYTES + 1, 3, 0)]));
+        let bytes = [page(9, 3, 0), page(9, 30, 0)].concat();
+        let length = bytes.len();
+        assert!(!is_walked(bytes.clone(), length + 1), "longer than the file");
+        assert!(!is_walked(bytes[..12].to_vec(), 12), "a header that is cut off");
+    }
 }

@@ -71,5 +71,15 @@ mod tests {
         assert!(said[0].starts_with("No data from 1970-01-01T00:00:00Z"), "{said:?}");
         assert!(said[0].contains("2 h") && said[4].contains("6 h"), "{said:?}");
         assert!(said[5].starts_with("2 more gaps, 2 h in all"), "{said:?}");
+        for unread in 0..6_usize {
+            let names = (0..unread).map(|n| format!("file {n} cannot be read.")).collect();
+            let said = sentences(&Joined { unread: names, ..Joined::default() });
+            assert_eq!(said.len(), unread.min(4));
+            let more = ["1 more file could not be read.", "2 more files could not be read."];
+            assert_eq!(
+                said.get(3).map(String::as_str),
+                unread.checked_sub(4).map(|more_than_one| more[more_than_one])
+            );
+        }
     }
 }

@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use super::*;
-use crate::capture::SeriesPart;
+use crate::capture::row_group::RowGroup;
+use crate::capture::salvage::in_memory;
+use crate::capture::{Protocol, Row, SeriesPart};
 
 /// A second of the wall clock and of the monotonic one.
 const SECOND_US: i64 = 1_000_000;
@@ -151,6 +153,32 @@ fn the_next_part_follows_a_later_one_continues_and_all_else_is_a_restart() {
         assert_eq!(linked(first(), restarted), Link::Restart(false));
     }
     assert_eq!(linked(first(), next(10).part("web", 2, Some(5)).boot("boot-2")), Link::Restart(true));
+}
+
+/// The same file, with a row at each of these ticks.
+fn with_ticks(given: Given, ticks: &[u32]) -> CaptureFile {
+    let mut group = RowGroup::default();
+    for tick in ticks {
+        let row = Row::snapshot(1, Protocol::Tcp, ([127, 0, 0, 1].into(), 80));
+        group.push(&Row { tick: *tick, ..row });
+    }
+    let part = in_memory(Path::new(given.name), &mut group).unwrap();
+    CaptureFile::new(Path::new(given.name), vec![part], given.metadata)
+}
+
+#[test]
+fn ticks_tell_whether_a_later_file_shares_the_snapshot_goes_on_or_starts_again() {
+    let link_of = |part, ticks: &[u32]| {
+        let first = with_ticks(given("a", (0, 10)).part("web", 1, Some(4)), &[0, 5]);
+        // Later than the first ends, by its clock.
+        let second = given("b", (12, 20)).part("web", part, Some(u64::from(part) + 3));
+        links(&[first, with_ticks(second, ticks)])[1]
+    };
+    assert_eq!(link_of(2, &[5, 9]), Link::Follows, "they share snapshot 5");
+    assert_eq!(link_of(2, &[6, 9]), Link::Continues);
+    assert_eq!(link_of(3, &[6, 9]), Link::Continues, "a file between them is missing");
+    assert_eq!(link_of(3, &[5, 9]), Link::Restart(false), "counted from the beginning again");
+    assert_eq!(link_of(3, &[0, 9]), Link::Restart(false));
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::file::statistics::Statistics;
 
@@ -107,7 +108,7 @@ fn groups(path: &Path) -> Vec<std::ops::Range<usize>> {
         let end = group
             .columns()
             .iter()
-            .map(|chunk| chunk.byte_range())
+            .map(ColumnChunkMetaData::byte_range)
             .map(|(start, length)| start + length)
             .max();
         assert!(length > 0);
@@ -127,7 +128,9 @@ fn a_row_comes_back_with_every_value() {
     let blank = Row::snapshot(7, Protocol::Udp, ("::1".parse().unwrap(), 53));
     let rows: Vec<Row> = [blank].into_iter().chain((0..12).map(full)).collect();
     let mut writer = Writer::create(&path, Overwrite::Never).unwrap();
-    rows.iter().for_each(|row| writer.push(row).unwrap());
+    for row in &rows {
+        writer.push(row).unwrap();
+    }
     writer.finish(&Metadata::default()).unwrap();
     let capture = CaptureFile::open(&path).unwrap();
     assert_eq!(rows_of_connection(&capture, 7), rows);
@@ -408,4 +411,32 @@ fn what_is_no_capture_is_refused_with_a_reason() {
         };
         assert!(reason.len() > 10, "{bytes:?}: {reason:?}");
     }
+}
+
+#[test]
+fn the_rows_of_a_time_range_are_those_of_the_range_in_every_row_group() {
+    let folder = tempfile::tempdir().unwrap();
+    let cursor = Cursor::new(Arc::new(CaptureFile::open(&written(folder.path())).unwrap())).unwrap();
+    let at = |number: u32| full(number).ts_us;
+    for (from, to) in [(0, 14), (3, 9), (4, 8), (5, 5), (12, 14)] {
+        let mut ticks = Vec::new();
+        cursor.each_row_between((at(from), at(to)), &mut |row| ticks.push(row.tick));
+        ticks.sort_unstable();
+        assert_eq!(ticks, (from..=to).collect::<Vec<_>>());
+    }
+    cursor.each_row_between((at(3) + 1, at(4) - 1), &mut |row| panic!("{row:?}"));
+    let density: Vec<_> = cursor.density().collect();
+    assert_eq!(density, [(at(0), at(3), 4), (at(4), at(8), 5), (at(9), at(14), 6)]);
+}
+
+#[test]
+fn a_recording_lasts_as_long_as_its_monotonic_clock_says_and_else_its_wall_clock() {
+    let lasts = |mono_ns: i64, us: i64| {
+        let (end_mono_ns, end_us) = (5 + mono_ns, 7 + us);
+        let metadata = Metadata { start_mono_ns: 5, end_mono_ns, start_us: 7, end_us, ..Metadata::default() };
+        (metadata.duration_s() * 1e6).round() as i64
+    };
+    assert_eq!(lasts(2_500_000_000, 9_000_000), 2_500_000);
+    assert_eq!(lasts(0, 9_500_000), 9_500_000);
+    assert_eq!(lasts(0, -9_000_000), 0, "a clock that was set back");
 }

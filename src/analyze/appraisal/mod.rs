@@ -175,6 +175,16 @@ mod tests {
         assert_eq!(appraisal(&[("a", 1.0)]).severity(1.0), Severity::Medium);
         assert_eq!(appraisal(&[("a", 3.0)]).severity(1.0), Severity::High);
         assert_eq!(appraisal(&[("a", 3.0), ("b", -5.0)]).severity(1.0), Severity::Info);
+        for (sum, severity) in [
+            (-0.1, Severity::Info),
+            (0.0, Severity::Low),
+            (1.9, Severity::Low),
+            (2.0, Severity::Medium),
+            (3.9, Severity::Medium),
+            (4.0, Severity::High),
+        ] {
+            assert_eq!(appraisal(&[]).severity(sum), severity, "{sum}");
+        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! All metrics of one capture, as a text that was reviewed.
 
+use std::fmt::Write as _;
+
 use serde_json::Value;
 
 use super::*;
@@ -44,16 +46,20 @@ fn an_hour() -> Capture {
 fn lines(at: &str, value: &Value, text: &mut String) {
     match value {
         Value::Object(fields) => {
-            fields.iter().for_each(|(key, value)| lines(&format!("{at}.{key}"), value, text))
+            for (key, value) in fields {
+                lines(&format!("{at}.{key}"), value, text);
+            }
         }
         Value::Array(list) if list.iter().all(|item| !item.is_object() && !item.is_array()) => {
             let items: Vec<String> = list.iter().map(scalar).collect();
-            *text += &format!("{at}: {}\n", items.join(" "));
+            writeln!(text, "{at}: {}", items.join(" ")).unwrap();
         }
         Value::Array(list) => {
-            list.iter().enumerate().for_each(|(n, value)| lines(&format!("{at}[{n}]"), value, text));
+            for (n, value) in list.iter().enumerate() {
+                lines(&format!("{at}[{n}]"), value, text);
+            }
         }
-        scalar_value => *text += &format!("{at}: {}\n", scalar(scalar_value)),
+        only => writeln!(text, "{at}: {}", scalar(only)).unwrap(),
     }
 }
 

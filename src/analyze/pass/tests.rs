@@ -15,8 +15,8 @@ use crate::model::testing::{START_US, check_text, short};
 /// Snapshots, one a second.
 const TICKS: u32 = 12;
 
-fn owner(name: &str, pid: u32, exe: &str) -> Option<Arc<Owner>> {
-    Some(Arc::new(Owner {
+fn owner(name: &str, pid: u32, exe: &str) -> Arc<Owner> {
+    Arc::new(Owner {
         pid: Some(pid),
         uid: Some(pid + 900),
         process_name: Some(name.to_owned()),
@@ -24,7 +24,7 @@ fn owner(name: &str, pid: u32, exe: &str) -> Option<Arc<Owner>> {
         cmdline: Some(format!("{name} --quiet")),
         process_start_us: Some(START_US - 5_000_000),
         ..Owner::default()
-    }))
+    })
 }
 
 fn row(conn_id: u64, protocol: Protocol, local: (&str, u16), tick: u32) -> Row {
@@ -59,9 +59,9 @@ fn download(tick: u32) -> Row {
             retransmits: Some(tick / 4),
             rtt_us: Some(20_000 + tick * 500),
         },
-        owner: owner("curl", 100, exe),
+        owner: Some(owner("curl", 100, exe)),
         owner_source: Some(OwnerSource::Inode),
-        cpu_percent: (tick > 0).then(|| tick as f32 * 1.5),
+        cpu_percent: (tick > 0).then_some(tick as f32 * 1.5),
         memory_rss_bytes: Some(9_000_000 + 1_000 * (n % 5)),
         application: (tick > 2).then(|| Application::plain("tls")),
         ..row(1, Protocol::Tcp, ("192.168.1.10", 40_000), tick)
@@ -79,7 +79,7 @@ fn session(tick: u32) -> Row {
             bytes_received: Some(2_000 + 50 * u64::from(tick)),
             ..Counters::default()
         },
-        owner: owner("sshd", 50, "/usr/sbin/sshd").filter(|_| is_seen),
+        owner: is_seen.then(|| owner("sshd", 50, "/usr/sbin/sshd")),
         owner_source: is_seen.then_some(OwnerSource::Inode),
         cpu_percent: Some(2.0),
         ..row(3, Protocol::Tcp, ("192.168.1.10", 22), tick)
@@ -88,7 +88,11 @@ fn session(tick: u32) -> Row {
 
 fn listener(tick: u32) -> Row {
     let state = Some(TcpState::Listen);
-    Row { state, owner: owner("sshd", 50, "/usr/sbin/sshd"), ..row(2, Protocol::Tcp, ("0.0.0.0", 22), tick) }
+    Row {
+        state,
+        owner: Some(owner("sshd", 50, "/usr/sbin/sshd")),
+        ..row(2, Protocol::Tcp, ("0.0.0.0", 22), tick)
+    }
 }
 
 fn question(conn_id: u64, name: &str, code: Option<&str>, tick: u32) -> Row {
@@ -100,7 +104,7 @@ fn question(conn_id: u64, name: &str, code: Option<&str>, tick: u32) -> Row {
     };
     let base = row(conn_id, Protocol::Udp, ("192.168.1.10", 33_000), tick);
     let remote = Some(("192.168.1.1".parse().unwrap(), 53));
-    let owner = owner("curl", 100, "/usr/bin/curl");
+    let owner = Some(owner("curl", 100, "/usr/bin/curl"));
     event(Kind::Query, 250, Row { remote, owner, query: Some(Arc::new(query)), ..base })
 }
 
@@ -182,7 +186,9 @@ fn the_tables_of_a_recording_are_those_that_were_reviewed() {
             ("query", &tables.queries),
             ("transition", &tables.transitions),
         ];
-        all.iter().for_each(|(name, table)| lines(name, table, &mut text));
+        for (name, table) in all {
+            lines(name, table, &mut text);
+        }
         writeln!(text, "{:?}", tables.sends).unwrap();
         check_text("tables", &text);
     }

@@ -227,3 +227,18 @@ fn what_names_can_carry_decides_how_much_they_weigh() {
     assert!(weight(800, 30) > weight(300, 16), "{:?} {:?}", weight(800, 30), weight(300, 16));
     assert_eq!(weight(30, 4), None);
 }
+
+#[test]
+fn addresses_in_reverse_are_told_from_names_with_numbers() {
+    let nibbles = |number: usize| "f.".repeat(number);
+    for name in ["7.2.0.192.in-addr.arpa", "8.b.d.0.ip6.arpa", "7.2.0.192.bl.example"] {
+        assert!(is_reversed_address(name), "{name}");
+    }
+    assert!(is_reversed_address(&format!("{}bl.example", nibbles(32))));
+    for name in
+        ["2.0.192.bl.example", "256.2.0.192.bl.example", "0007.2.0.192.bl.example", "www.arpa.example"]
+    {
+        assert!(!is_reversed_address(name), "{name}");
+    }
+    assert!(!is_reversed_address(&format!("{}bl.example", nibbles(31))));
+}

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use netrec::capture::{CaptureFile, Cursor, Place, Toward};
+use netrec::capture::{CaptureFile, Cursor, Position, Toward};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -38,11 +38,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     say("jumps", &mut times);
 
     let mut times: Vec<Duration> = Vec::new();
-    let mut sample = cursor.at(Place::Time(first), Toward::Later)?;
+    let mut sample = cursor.at(Position::Time(first), Toward::Later)?;
     for _ in 0..jumps {
         let Some(before) = sample else { break };
         let start = Instant::now();
-        sample = cursor.at(Place::Tick(before.tick + 1), Toward::Later)?;
+        sample = cursor.at(Position::Tick(before.tick + 1), Toward::Later)?;
         times.push(start.elapsed());
     }
     say("steps", &mut times);
@@ -55,7 +55,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn show(cursor: &mut Cursor, at_us: i64) -> netrec::Result<usize> {
     let Some(sample) = cursor.showing(at_us)? else { return Ok(0) };
     if let Some(before) = sample.tick.checked_sub(1) {
-        cursor.at(Place::Tick(before), Toward::Earlier)?;
+        cursor.at(Position::Tick(before), Toward::Earlier)?;
     }
     Ok(sample.rows.len())
 }

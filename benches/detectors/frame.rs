@@ -157,7 +157,11 @@ pub(crate) fn tables(flows: &[Flow<'_>], length_s: i64) -> Tables {
         .collect();
     recorded.endpoints = addresses
         .iter()
-        .map(|addr| Endpoint { addr: texts.intern(addr), scope: Scope::Public, place: Location::default() })
+        .map(|addr| Endpoint {
+            addr: texts.intern(addr),
+            scope: Scope::Public,
+            location: Location::default(),
+        })
         .collect();
     recorded.texts = texts;
     let metadata = Metadata { interval_ms: 1_000, ..Metadata::default() };

@@ -87,7 +87,8 @@ fn row(tick: u32, conn_id: u64) -> Row {
 /// The same rows by the library's own writer, as another program would write them.
 fn unsealed(path: &Path) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
     let capture = CaptureFile::open(path)?;
-    let pairs = capture.metadata().to_pairs().into_iter().map(|(key, value)| KeyValue::new(key, value)).collect();
+    let pairs =
+        capture.metadata().to_pairs().into_iter().map(|(key, value)| KeyValue::new(key, value)).collect();
     let columns: Vec<Column> = COLUMNS.iter().map(|info| info.column).collect();
     let batch = capture.row_group(0, &columns)?.next().ok_or("no rows")??;
     let properties = WriterProperties::builder().set_key_value_metadata(Some(pairs)).build();

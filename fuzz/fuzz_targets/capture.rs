@@ -5,10 +5,10 @@
 use std::cell::RefCell;
 
 use libfuzzer_sys::fuzz_target;
-use netrec_fuzz::recordings::{Place, Unfinished};
+use netrec_fuzz::recordings::{Unfinished, Workspace};
 
 thread_local! {
-    static PLACE: RefCell<Place> = RefCell::new(Place::new());
+    static PLACE: RefCell<Workspace> = RefCell::new(Workspace::new());
 }
 
 fuzz_target!(|bytes: &[u8]| {

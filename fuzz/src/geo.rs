@@ -8,14 +8,14 @@ pub struct Databases;
 
 /// Where an address is.
 #[derive(Debug)]
-pub struct Place {
+pub struct GeoLocation {
     /// Country, as two letters.
     pub country_code: Option<String>,
 }
 
 impl Databases {
     /// Nothing is known of any address.
-    pub fn lookup(&self, _addr: IpAddr) -> Option<Place> {
+    pub fn lookup(&self, _addr: IpAddr) -> Option<GeoLocation> {
         None
     }
 }

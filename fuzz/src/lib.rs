@@ -27,10 +27,10 @@ pub mod capture;
 pub mod capture;
 pub mod files;
 #[cfg(feature = "capture-file")]
+pub mod recordings;
+#[cfg(feature = "capture-file")]
 #[path = "../../src/safe_fs/mod.rs"]
 #[allow(dead_code, reason = "reports and exports are not made here")]
 pub mod safe_fs;
-#[cfg(feature = "capture-file")]
-pub mod recordings;
 
 pub use error::{Error, Result};

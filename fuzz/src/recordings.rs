@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::Error;
 use crate::capture::schema::COLUMNS;
-use crate::capture::{CaptureFile, Column, Cursor, Overwrite, Place as Moment, Toward, recover, verify};
+use crate::capture::{CaptureFile, Column, Cursor, Overwrite, Position, Toward, recover, verify};
 
 /// What a frame of a journal, and a record of a growing file, begins with.
 const MAGIC: [u8; 8] = *b"\xF5netrec\n";
@@ -18,19 +18,19 @@ const HEADER_BYTES: usize = 16;
 const MOST_ROWS: usize = 300_000;
 
 /// Where one capture after the other is opened.
-pub struct Place {
+pub struct Workspace {
     capture: PathBuf,
     folder: PathBuf,
     recovered: PathBuf,
 }
 
-impl Default for Place {
+impl Default for Workspace {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl Place {
+impl Workspace {
     /// In a folder of this process.
     ///
     /// # Panics
@@ -123,7 +123,7 @@ fn play(capture: CaptureFile) {
     let Ok(mut cursor) = Cursor::new(Arc::new(capture)) else { return };
     let Some((first, last)) = cursor.span_us() else { return };
     for (ts_us, toward) in [(first, Toward::Later), (last, Toward::Earlier), (i64::MIN, Toward::Later)] {
-        if let Ok(Some(sample)) = cursor.at(Moment::Time(ts_us), toward) {
+        if let Ok(Some(sample)) = cursor.at(Position::Time(ts_us), toward) {
             assert!(sample.rows.len() <= MOST_ROWS && sample.events.len() <= MOST_ROWS);
         }
     }
@@ -163,7 +163,10 @@ impl Unfinished {
     /// # Panics
     /// If a piece is longer than 64 KiB, or a frame is not whole.
     pub fn to_pieces(&self) -> Vec<u8> {
-        [(0, &self.rows), (1, &self.journal)].into_iter().flat_map(|(kind, file)| pieces(kind, file)).collect()
+        [(0, &self.rows), (1, &self.journal)]
+            .into_iter()
+            .flat_map(|(kind, file)| pieces(kind, file))
+            .collect()
     }
 }
 

@@ -188,13 +188,13 @@ impl Matrix {
     }
 
     fn bulk(&self, sockets: &Sockets<'_>, column: usize) -> Option<Bulk> {
-        let value = |at: usize| match &self.kept {
-            Some(kept) => kept[at * COLUMNS + column],
-            None => {
-                let row = self.rows[at] as usize;
-                let shares = Shares { frequencies: &self.frequencies, sockets, row };
-                FEATURES[column].scaled(&sockets.get(row), &shares)
+        let value = |at: usize| {
+            if let Some(kept) = &self.kept {
+                return kept[at * COLUMNS + column];
             }
+            let row = self.rows[at] as usize;
+            let shares = Shares { frequencies: &self.frequencies, sockets, row };
+            FEATURES[column].scaled(&sockets.get(row), &shares)
         };
         Bulk::new((0..self.rows.len()).map(|at| f64::from(value(at))))
     }

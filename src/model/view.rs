@@ -69,7 +69,7 @@ impl<'a, T: Number> Numbers<'a, T> {
     }
 }
 
-impl<'a, T: ArrowPrimitiveType> Numbers<'a, T> {
+impl<T: ArrowPrimitiveType> Numbers<'_, T> {
     /// The view of an array, or of [`Counts`].
     pub fn new(numbers: impl Into<Self>) -> Self {
         numbers.into()

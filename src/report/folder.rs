@@ -19,7 +19,7 @@ pub struct Folder {
     /// The path as given.
     path: PathBuf,
     target: PathBuf,
-    hidden_folder: Arc<HiddenFolder>,
+    hidden: Arc<HiddenFolder>,
     replaces: bool,
     whole: bool,
     /// Size and SHA-256 of every file by path; several threads write the parts.
@@ -67,16 +67,16 @@ impl Folder {
         if exists {
             check_is_report(path, &target, &parent, name)?;
         }
-        let (hidden_folder, half_made) = pending::step(|| {
-            let hidden_folder = Arc::new(HiddenFolder::make(parent)?);
-            let to_remove = Arc::clone(&hidden_folder);
-            Ok((hidden_folder, HalfMade::new(move || to_remove.remove())))
+        let (hidden, half_made) = pending::step(|| {
+            let hidden = Arc::new(HiddenFolder::make(parent)?);
+            let to_remove = Arc::clone(&hidden);
+            Ok((hidden, HalfMade::new(move || to_remove.remove())))
         })
         .map_err(failed)?;
         Ok(Self {
             path: path.to_path_buf(),
             target,
-            hidden_folder,
+            hidden,
             replaces: exists,
             whole: false,
             written: Mutex::default(),
@@ -102,8 +102,7 @@ impl Folder {
         write: impl FnOnce(&mut (dyn Write + Send)) -> io::Result<()>,
     ) -> Result<PathBuf> {
         let path = self.target.join(name);
-        let file =
-            pending::step(|| self.hidden_folder.create_file(name)).map_err(Error::io("create", &path))?;
+        let file = pending::step(|| self.hidden.create_file(name)).map_err(Error::io("create", &path))?;
         let mut out = BufWriter::new(Hashing::new(file));
         write(&mut out).map_err(Error::io("write", &path))?;
         let out = out.into_inner().map_err(|error| Error::io("write", &path)(error.into_error()))?;
@@ -125,7 +124,7 @@ impl Folder {
     /// # Errors
     /// [`Error::Io`].
     pub fn open(&self, name: &str) -> Result<File> {
-        self.hidden_folder.open_file(name).map_err(Error::io("read", self.target.join(name)))
+        self.hidden.open_file(name).map_err(Error::io("read", self.target.join(name)))
     }
 
     /// Every file written so far, by path.
@@ -149,13 +148,13 @@ impl Folder {
     /// [`Error::Io`] if it cannot be renamed; [`Error::Exists`] and [`Error::Foreign`] as in
     /// [`Folder::prepare`], if something was created there in the meantime.
     pub fn finish(mut self) -> Result<()> {
-        let HiddenFolder { parent, hidden, .. } = self.hidden_folder.as_ref();
+        let HiddenFolder { parent, hidden, .. } = self.hidden.as_ref();
         let name = self.target.file_name().unwrap_or_default();
         let failed = |error: io::Error| match error.kind() {
             io::ErrorKind::AlreadyExists => Error::Exists { path: self.path.clone() },
             _ => Error::io("create", &self.path)(error),
         };
-        self.hidden_folder.give_away().map_err(Error::io("give to the user behind sudo", &self.path))?;
+        self.hidden.give_away().map_err(Error::io("give to the user behind sudo", &self.path))?;
         if !self.replaces {
             pending::step(|| parent.rename(hidden, parent, name, Replace::No)).map_err(failed)?;
             self.whole = true;
@@ -164,9 +163,9 @@ impl Folder {
         let files = check_is_report(&self.path, &self.target, parent, name)?;
         let old =
             Made { dir: Arc::new(parent.open_dir(name).map_err(failed)?), files, folders: BTreeMap::new() };
-        pending::step(|| self.hidden_folder.swap(name, old)).map_err(failed)?;
+        pending::step(|| self.hidden.swap(name, old)).map_err(failed)?;
         self.whole = true;
-        let left = self.hidden_folder.lock().remove(parent, hidden);
+        let left = self.hidden.lock().remove(parent, hidden);
         left.map_err(Error::io("remove the replaced report, which is now", parent.path_of(hidden)))
     }
 }
@@ -175,7 +174,7 @@ impl Drop for Folder {
     fn drop(&mut self) {
         if !self.whole {
             // The error that stopped the report is already on its way to the user.
-            self.hidden_folder.remove();
+            self.hidden.remove();
         }
     }
 }
@@ -396,7 +395,7 @@ mod tests {
         report_at(&target, "old");
         let folder = Folder::prepare(&target, true).unwrap();
         folder.put("new", b"").unwrap();
-        folder.hidden_folder.swap_in_steps(OsStr::new("report")).unwrap();
+        folder.hidden.swap_in_steps(OsStr::new("report")).unwrap();
         assert_eq!(names(&target), ["new"]);
         assert_eq!(names(parent.path()).len(), 2, "the old one has the hidden name");
     }

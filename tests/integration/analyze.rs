@@ -229,7 +229,7 @@ fn a_private_address_has_no_place_whatever_the_databases_say() {
     let geo = Databases::open_named(&["tests/data/geoip/GeoLite2-City-Test.mmdb".into()]).unwrap();
     let recorded = pass_with(&rows, &fixture::metadata(1), &geo);
     let endpoints: Vec<_> =
-        recorded.endpoints.iter().map(|e| (e.scope, e.place.country_code.is_some())).collect();
+        recorded.endpoints.iter().map(|e| (e.scope, e.location.country_code.is_some())).collect();
     assert_eq!(endpoints, [(Scope::Private, false), (Scope::Public, true)]);
 }
 

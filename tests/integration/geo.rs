@@ -3,13 +3,13 @@
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use netrec::geo::{Databases, Place};
+use netrec::geo::{Databases, GeoLocation};
 
 fn database(name: &str) -> PathBuf {
     Path::new("tests/data/geoip").join(name)
 }
 
-fn lookup(names: &[&str], addr: &str) -> Option<Place> {
+fn lookup(names: &[&str], addr: &str) -> Option<GeoLocation> {
     let paths: Vec<PathBuf> = names.iter().map(|name| database(name)).collect();
     Databases::open_named(&paths).unwrap().lookup(addr.parse().unwrap())
 }

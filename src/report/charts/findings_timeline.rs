@@ -97,7 +97,7 @@ fn draw_lane(
         canvas.fill(area, palette::of_severity(severity))?;
         match label {
             LabelPosition::Beside => {
-                canvas.text((bar.right + GAP, top + BAR / 2), Label::SMALL, bar.detector)?
+                canvas.text((bar.right + GAP, top + BAR / 2), Label::SMALL, bar.detector)?;
             }
             LabelPosition::Inside => {
                 let left = bar.left + 3 * GAP;

@@ -439,7 +439,9 @@ mod tests {
 
     fn q_values(p_values: &[f64]) -> Vec<f64> {
         let mut family = Family::default();
-        p_values.iter().for_each(|p_value| family.add(*p_value));
+        for p_value in p_values {
+            family.add(*p_value);
+        }
         let q_value = family.q_values();
         p_values.iter().map(|p_value| q_value(*p_value)).collect()
     }
@@ -455,6 +457,6 @@ mod tests {
     #[test]
     fn tests_with_the_same_p_value_have_the_q_value_of_the_last_of_them() {
         assert_eq!(q_values(&[0.5, 0.01, 0.01, 0.5]), [0.5, 0.02, 0.02, 0.5]);
-        assert_eq!(Family::default().q_values()(0.01), 1.0, "of no test");
+        assert!(Family::default().q_values()(0.01) >= 1.0, "of no test");
     }
 }

@@ -82,7 +82,9 @@ fn means_and_sds(vectors: &impl Vectors) -> Vec<(f64, f64)> {
     let count = vectors.count().max(1) as f64;
     let mut means = vec![0.0; vectors.columns()];
     for_each(vectors, |column, value| means[column] += value);
-    means.iter_mut().for_each(|mean| *mean /= count);
+    for mean in &mut means {
+        *mean /= count;
+    }
     let mut variances = vec![0.0; vectors.columns()];
     for_each(vectors, |column, value| variances[column] += (value - means[column]).powi(2));
     means.into_iter().zip(variances).map(|(mean, sum)| (mean, (sum / count).sqrt())).collect()

@@ -3,7 +3,7 @@
 mod windows;
 
 pub use self::windows::Lolbin;
-use self::windows::{Place, WindowsPath};
+use self::windows::{FolderKind, WindowsPath};
 use crate::model::processes::{Process, is_windows_path};
 
 /// Folders that packages and administrators install into.
@@ -197,13 +197,13 @@ pub fn starts_with_any(text: &str, starts: &[&str]) -> bool {
 
 /// Whether a path is in a folder that packages and administrators install into.
 pub fn is_installed(exe: &str) -> bool {
-    starts_with_any(exe, INSTALLED) || place(exe) == Some(Place::Installed)
+    starts_with_any(exe, INSTALLED) || folder_kind(exe) == Some(FolderKind::Installed)
 }
 
 /// Whether a path is in a folder that everyone can write to, or in one for temporary files.
 pub fn is_in_temporary_folder(exe: &str) -> bool {
     starts_with_any(exe, TEMPORARY)
-        || place(exe).is_some_and(|place| matches!(place, Place::Unpacked | Place::Staging))
+        || folder_kind(exe).is_some_and(|kind| matches!(kind, FolderKind::Unpacked | FolderKind::Staging))
         || is_unpacked(exe)
 }
 
@@ -212,11 +212,11 @@ pub fn is_in_temporary_folder(exe: &str) -> bool {
 pub fn is_unpacked(exe: &str) -> bool {
     // An application that was not moved to its folder yet runs from a copy there.
     let is_of_macos = exe.starts_with(TEMPORARY_OF_MACOS) && !exe.contains("/AppTranslocation/");
-    is_of_macos || place(exe) == Some(Place::Unpacked)
+    is_of_macos || folder_kind(exe) == Some(FolderKind::Unpacked)
 }
 
-fn place(exe: &str) -> Option<Place> {
-    WindowsPath::of(exe).map(|path| path.place())
+fn folder_kind(exe: &str) -> Option<FolderKind> {
+    WindowsPath::of(exe).map(|path| path.folder_kind())
 }
 
 /// Whether a path of Windows has the name of a program of the system, but is not where that is.
@@ -231,7 +231,7 @@ pub fn poses_as_document(exe: &str) -> bool {
 
 /// Whether it is one of Windows' own programs that run whatever they are given.
 pub fn lolbin(process: &Process<'_>) -> Option<Lolbin> {
-    process.exe.and_then(WindowsPath::of).filter(|path| path.place() == Place::Installed)?;
+    process.exe.and_then(WindowsPath::of).filter(|path| path.folder_kind() == FolderKind::Installed)?;
     windows::lolbin(process.program())
 }
 

@@ -8,7 +8,7 @@ pub(super) struct WindowsPath(String);
 
 /// What the folder of an executable says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum FolderKind {
     /// Only administrators write there.
     Installed,
     /// Installers and updaters unpack themselves there, and browsers and mail programs open files from there.
@@ -116,7 +116,7 @@ impl WindowsPath {
     }
 
     /// What the folder says.
-    pub(super) fn place(&self) -> Place {
+    pub(super) fn folder_kind(&self) -> FolderKind {
         let path = self.0.as_str();
         let starts = |folders: &[&str]| folders.iter().any(|folder| path.starts_with(folder));
         let of_user = self.within_profile();
@@ -124,7 +124,7 @@ impl WindowsPath {
             of_user.is_some_and(|rest| folders.iter().any(|folder| rest.starts_with(folder)))
         };
         if starts(TEMPORARY) || starts_of_user(TEMPORARY_OF_USER) {
-            return Place::Unpacked;
+            return FolderKind::Unpacked;
         }
         let is_directly_in_profile =
             of_user.is_some_and(|rest| SHARED_BY_PROGRAMS.iter().any(|folder| is_directly_in(rest, folder)));
@@ -133,9 +133,9 @@ impl WindowsPath {
             || is_directly_in_profile
             || is_directly_in(path, r"\programdata\")
         {
-            return Place::Staging;
+            return FolderKind::Staging;
         }
-        if starts(INSTALLED) { Place::Installed } else { Place::Other }
+        if starts(INSTALLED) { FolderKind::Installed } else { FolderKind::Other }
     }
 
     /// What follows the folder of a user.
@@ -266,16 +266,16 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn is_in(place: Place, paths: &[&str]) {
+    fn is_in(place: FolderKind, paths: &[&str]) {
         for path in paths {
-            assert_eq!(WindowsPath::of(path).map(|path| path.place()), Some(place), "{path}");
+            assert_eq!(WindowsPath::of(path).map(|path| path.folder_kind()), Some(place), "{path}");
         }
     }
 
     #[test]
     fn a_folder_is_told_however_the_log_writes_it() {
         is_in(
-            Place::Unpacked,
+            FolderKind::Unpacked,
             &[
                 r"C:\Users\x\AppData\Local\Temp\a.exe",
                 "c:/users/x/appdata/local/temp/a.exe",
@@ -285,7 +285,7 @@ mod tests {
             ],
         );
         is_in(
-            Place::Staging,
+            FolderKind::Staging,
             &[
                 r"C:\Users\Public\a.exe",
                 r"\Device\HarddiskVolume3\PerfLogs\a.exe",
@@ -302,7 +302,7 @@ mod tests {
     #[test]
     fn programs_that_users_install_for_themselves_are_where_they_belong() {
         is_in(
-            Place::Other,
+            FolderKind::Other,
             &[
                 r"C:\Users\x\AppData\Local\Programs\Microsoft VS Code\Code.exe",
                 r"C:\Users\x\AppData\Local\Microsoft\Teams\current\Teams.exe",
@@ -315,7 +315,7 @@ mod tests {
             ],
         );
         is_in(
-            Place::Installed,
+            FolderKind::Installed,
             &[
                 r"C:\Windows\System32\svchost.exe",
                 r"\Device\HarddiskVolume2\Program Files (x86)\Google\Chrome\chrome.exe",

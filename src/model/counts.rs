@@ -20,33 +20,36 @@ pub enum Counts {
 /// Numbers in 32 bits, but for those that are larger.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Narrow<N> {
-    /// [`LARGE`] where the number is one of [`Self::large`].
+    /// With the bit [`LARGE`], an index in [`Self::large`]. A search by row would be a call, which the compiler keeps for
+    /// every field of a row that nobody asks for.
     small: UInt32Array,
-    /// The others by row, ascending.
-    large: Arc<[(u32, N)]>,
+    /// The others.
+    large: Arc<[N]>,
 }
 
 /// Stands for a number that needs more bits.
-const LARGE: u32 = u32::MAX;
+const LARGE: u32 = 1 << 31;
 
-/// Share of numbers that may be large: each takes as much room as four small ones.
+/// Share of numbers that may be large.
 const FEW: usize = 16;
 
 impl Counts {
     /// The same numbers in less memory, if there is any to gain.
     pub(crate) fn narrowed(self) -> Self {
         let Self::Wide(wide) = &self else { return self };
-        let large: Vec<(u32, u64)> = (0_u32..)
-            .zip(wide)
-            .filter_map(|(row, number)| Some((row, number.filter(|number| *number >= u64::from(LARGE))?)))
-            .take(wide.len() / FEW + 1)
-            .collect();
+        let is_large = |number: &&u64| **number >= u64::from(LARGE);
+        let large: Arc<[u64]> = wide.values().iter().filter(is_large).copied().collect();
         if large.len() * FEW > wide.len() {
             return self;
         }
-        let small = wide.values().iter().map(|number| u32::try_from(*number).unwrap_or(LARGE));
-        let small = UInt32Array::new(small.collect(), wide.nulls().cloned());
-        Self::Narrow(Narrow { small, large: large.into() })
+        let mut indices = LARGE..;
+        let mut small = |number: u64| match u32::try_from(number) {
+            Ok(number) if number < LARGE => number,
+            _ => indices.next().unwrap_or(LARGE),
+        };
+        let small = wide.values().iter().map(|number| small(*number)).collect();
+        let small = UInt32Array::new(small, wide.nulls().cloned());
+        Self::Narrow(Narrow { small, large })
     }
 
     /// The array with its nulls, whatever stands in it.
@@ -98,13 +101,11 @@ impl<N: ArrowNativeType> Narrow<N> {
     #[inline]
     pub(super) fn get(&self, row: usize) -> Option<N> {
         let small = *self.small.values().get(row)?;
-        if small == LARGE { self.large(row) } else { N::from_usize(small as usize) }
-    }
-
-    #[inline(never)]
-    fn large(&self, row: usize) -> Option<N> {
-        let found = self.large.binary_search_by_key(&row, |(row, _)| *row as usize).ok()?;
-        Some(self.large[found].1)
+        if small >= LARGE {
+            self.large.get((small - LARGE) as usize).copied()
+        } else {
+            N::from_usize(small as usize)
+        }
     }
 }
 
@@ -123,7 +124,7 @@ mod tests {
 
     #[test]
     fn small_and_large_numbers_and_nulls_are_the_same_in_half_of_the_memory() {
-        let most = u64::from(u32::MAX);
+        let most = u64::from(LARGE);
         let last = [None, Some(most - 1), Some(most), Some(most + 1), Some(u64::MAX), None];
         let (counts, narrow) = (wide(&last), wide(&last).narrowed());
         assert!(matches!(&narrow, Counts::Narrow(_)));

@@ -137,8 +137,8 @@ impl Vectors for InMemory<'_> {
     }
 }
 
-/// Connections whose features are kept in memory; of more, they are computed each time they are read.
-const MOST_KEPT: usize = 1 << 18;
+/// Connections whose features are kept in memory, in 46 MB; of more, they are computed each time they are read.
+const MOST_KEPT: usize = 1 << 20;
 
 /// What the features of a capture's connections are made of.
 #[derive(Debug)]

@@ -178,6 +178,14 @@ impl<'a> Output<'a> {
         }
     }
 
+    /// Says how many names were not kept, if any.
+    pub fn names_left_out(&mut self, number: u64) {
+        if number > 0 {
+            let detail = format!("{number} names were left out because there were too many");
+            self.source("names", SourceStatus::Partial, detail);
+        }
+    }
+
     /// Says how many connections were given up before their end because too many were open, if any.
     pub fn connections_split(&mut self, number: u64) {
         if number > 0 {

@@ -97,10 +97,7 @@ impl Rest {
             say("partial-flows-left-out", detail);
         }
         output.times_read_as_utc(self.without_zone);
-        if self.names_left_out > 0 {
-            let detail = format!("{} names were left out because there were too many", self.names_left_out);
-            output.source("names", SourceStatus::Partial, detail);
-        }
+        output.names_left_out(self.names_left_out);
     }
 }
 

@@ -61,9 +61,9 @@ fn say(remarks: &Remarks, output: &mut Output<'_>) {
     if output.names().is_empty() {
         let detail = "no ssl.log, http.log or dns.log beside it named the remotes";
         output.source("names", SourceStatus::Missing, detail);
-    } else if output.names().left_out() > 0 {
-        let detail = format!("{} names were left out because there were too many", output.names().left_out());
-        output.source("names", SourceStatus::Partial, detail);
+    } else {
+        let left_out = output.names().left_out();
+        output.names_left_out(left_out);
     }
     output.times_read_as_utc(remarks.without_zone);
     if remarks.without_counts > 0 {

@@ -8,8 +8,9 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
+use std::io::{self, Write as _};
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, Once, PoisonError};
 use std::thread;
 
 use super::START_US;
@@ -27,6 +28,9 @@ const MOST: usize = 3;
 /// Begins an entry.
 const HEADING: &str = "== ";
 
+/// Whether it was said that nothing is compared.
+static SAID: Once = Once::new();
+
 /// The files are read and written by one test at a time.
 static FILES: Mutex<()> = Mutex::new(());
 
@@ -41,12 +45,18 @@ pub(super) fn check(detector: &str, outcome: &Outcome) {
     check_text(detector, &text_of(outcome));
 }
 
-/// Compares a text with the reviewed one, in the file of this name; tests that all run in the main thread
-/// (`--test-threads=1`) have none.
+/// Compares a text with the reviewed one, in the file of this name. A test that the harness runs in no thread of its own has
+/// no name by which to find it: that is said, past what the harness captures.
 #[track_caller]
 pub(crate) fn check_text(file: &str, current: &str) {
     let thread = thread::current();
-    let Some(test) = thread.name().filter(|name| name.contains("::")) else { return };
+    let Some(test) = thread.name().filter(|name| name.contains("::")) else {
+        SAID.call_once(|| {
+            let reason = "reviewed texts are not compared: the tests run in a thread without their name";
+            writeln!(io::stderr(), "{reason}").unwrap();
+        });
+        return;
+    };
     let number = ASKED.with_borrow_mut(|asked| {
         *asked += 1;
         *asked

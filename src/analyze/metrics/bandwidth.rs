@@ -47,6 +47,7 @@ pub(super) fn loads(tables: &Tables) -> Result<Vec<ProcessLoad>> {
         cpu(b).total_cmp(&cpu(a)).then_with(|| b.memory_rss_max_bytes.cmp(&a.memory_rss_max_bytes))
     });
     loads.truncate(MOST_LOADS);
+    loads.shrink_to_fit();
     Ok(loads)
 }
 

@@ -88,14 +88,15 @@ pub(super) fn first(mut shares: Vec<Share>) -> Vec<Share> {
     if shares.len() <= FIRST {
         return shares;
     }
-    let rest = shares.split_off(FIRST);
     let mut other = Share { name: "other".to_owned(), ..Share::default() };
-    for share in rest {
+    for share in shares.drain(FIRST..) {
         other.connections += share.connections;
         other.bytes_sent = other.bytes_sent.saturating_add(share.bytes_sent);
         other.bytes_received = other.bytes_received.saturating_add(share.bytes_received);
     }
     shares.push(other);
+    // A capture may have a hundred thousand names, and the metrics stay until the report is written.
+    shares.shrink_to_fit();
     shares
 }
 

@@ -1,12 +1,12 @@
 //! Processes: one record per pid, start and executable, and what was last known of each.
 
 use std::cmp::Reverse;
-
-use ahash::AHashMap;
+use std::iter::successors;
 
 use super::batch::{Batch, OWNER_TEXTS};
 use super::words::Interned;
 use crate::capture::DELETED;
+use crate::model::index::Index;
 use crate::model::records::{Process, ProcessId, TextId, Texts};
 
 /// What identifies a process. Without a pid (some imports) its name has to do.
@@ -38,11 +38,17 @@ const SAME_START_US: i64 = 10_000;
 #[derive(Default)]
 pub(super) struct Owners {
     words: [Interned; OWNER_TEXTS.len()],
-    ids: AHashMap<Identity, ProcessId>,
-    by_key: AHashMap<IdentityKey, Vec<ProcessId>>,
+    /// Every identity that a row had, and the process that this is.
+    seen: Vec<(Identity, ProcessId)>,
+    /// Finds identities in `seen`.
+    seen_index: Index,
     processes: Vec<Process>,
     /// The identity of each process, completed by later rows.
     identities: Vec<Identity>,
+    /// Finds a process by its key.
+    by_key: Index,
+    /// For each process, another one with the same key that was not named yet.
+    next_of_key: Vec<Option<ProcessId>>,
     /// When each process was last described, so that the last words about it stand.
     described_us: Vec<i64>,
 }
@@ -75,31 +81,46 @@ impl Owners {
     }
 
     fn id(&mut self, identity: Identity) -> ProcessId {
-        if let Some(id) = self.ids.get(&identity) {
-            return *id;
+        if let Some(at) = self.seen_index.find(&identity, |at| self.seen[at].0 == identity) {
+            return self.seen[at].1;
         }
         let id = self.known(identity).unwrap_or_else(|| self.add(identity));
         let known = &mut self.identities[id.get() as usize];
         known.exe = known.exe.or(identity.exe);
-        self.ids.insert(identity, id);
+        let Self { seen, seen_index, .. } = self;
+        seen.push((identity, id));
+        seen_index.insert(&identity, seen.len() - 1, |at| seen[at].0);
         id
     }
 
     fn add(&mut self, identity: Identity) -> ProcessId {
+        let key = identity.key(0);
+        let first = self.first_of_key(key);
         self.processes.push(unknown(identity));
         self.identities.push(identity);
         self.described_us.push(i64::MIN);
         let id = ProcessId::of(self.processes.len() as u32 - 1);
-        self.by_key.entry(identity.key(0)).or_default().push(id);
+        let next = first.and_then(|first| self.next_of_key[first].replace(id));
+        self.next_of_key.push(next);
+        if first.is_none() {
+            let identities = &self.identities;
+            self.by_key.insert(&key, identities.len() - 1, |at| identities[at].key(0));
+        }
         id
+    }
+
+    fn first_of_key(&self, key: IdentityKey) -> Option<usize> {
+        self.by_key.find(&key, |at| self.identities[at].key(0) == key)
     }
 
     /// The process that this is: of the same pid and start but for the rounding, and with the same
     /// executable. Where that is not known of one of them, its name decides between several.
     fn known(&self, identity: Identity) -> Option<ProcessId> {
-        let near = (-1..=1).filter_map(|step| self.by_key.get(&identity.key(step))).flatten();
+        let first = (-1..=1).filter_map(|step| self.first_of_key(identity.key(step)));
+        let next = |id: &ProcessId| self.next_of_key[id.get() as usize];
+        let near = first.flat_map(|at| successors(Some(ProcessId::of(at as u32)), next));
         let likeness = |id: ProcessId| self.identities[id.get() as usize].likeness(identity);
-        let fitting = near.filter_map(|id| Some((likeness(*id)?, Reverse(*id))));
+        let fitting = near.filter_map(|id| Some((likeness(id)?, Reverse(id))));
         // The oldest of those that fit alike.
         fitting.max().map(|(_, Reverse(id))| id)
     }

@@ -1,33 +1,30 @@
 //! Reads a capture: its metadata when opened, its rows as Arrow batches, one row group after another.
 
 mod opening;
+mod segment;
 mod several;
 mod statistics;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use arrow_array::RecordBatch;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
-};
-use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
-use parquet::file::statistics::Statistics;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReaderBuilder};
+use parquet::file::metadata::RowGroupMetaData;
 use sha2::{Digest as _, Sha256};
 
 pub use self::opening::finished_metadata;
 pub(crate) use self::opening::finished_metadata_of;
-use self::opening::{check_columns, describe};
 pub(super) use self::opening::{is_sealed, open_source, read_footer, source_of};
-use self::statistics::{tick_range, ts_range};
+pub(super) use self::segment::{FileSegment, readable};
+use self::statistics::GroupFacts;
 use super::Row;
 use super::digest::Digest;
-use super::evidence::GroupHash;
 use super::folder::Unfinished;
-use super::joined::{Cut, Joint};
+use super::joined::Cut;
 use super::salvage::{self, Fate, Salvage};
 use super::schema::Column;
 use super::selection::Selection;
@@ -58,55 +55,8 @@ pub struct CaptureFile {
     checked: Mutex<BTreeSet<usize>>,
     /// The selected connections; `None` for all.
     selection: Option<Selection>,
-}
-
-/// A footer by which the rows of a capture can be read; else the reason why they cannot.
-pub(super) fn readable(footer: ParquetMetaData) -> Result<ArrowReaderMetadata, String> {
-    let read = || ArrowReaderMetadata::try_new(Arc::new(footer), ArrowReaderOptions::new());
-    let footer =
-        guard::ok_unless_panic(read).ok_or("its footer cannot be read")?.map_err(|e| describe(&e))?;
-    check_columns(footer.schema())?;
-    Ok(footer)
-}
-
-/// Bytes with a footer. A finished capture has one segment; an unfinished recording has two, the
-/// rows in its row groups and those in its journal.
-#[derive(Debug)]
-pub(super) struct FileSegment {
-    source: Source,
-    footer: ArrowReaderMetadata,
-    /// The hash of each row group; empty if there are none.
-    hashes: Vec<GroupHash>,
-    /// How its rows are joined with those of other files.
-    joint: Joint,
-    /// Its path; `None` if it is the capture's own.
-    path: Option<PathBuf>,
-}
-
-impl FileSegment {
-    pub(super) fn new(
-        path: &Path,
-        source: Source,
-        footer: ParquetMetaData,
-        hashes: Vec<GroupHash>,
-    ) -> Result<Self> {
-        let not_a_capture = |reason| Error::NotACapture { path: path.to_path_buf(), reason };
-        let footer = readable(footer).map_err(not_a_capture)?;
-        Ok(Self { source, footer, hashes, joint: Joint::default(), path: None })
-    }
-
-    fn row_groups(&self) -> &[RowGroupMetaData] {
-        self.footer.metadata().row_groups()
-    }
-
-    /// Its path; `capture` is the path of the whole.
-    fn path<'a>(&'a self, capture: &'a Path) -> &'a Path {
-        self.path.as_deref().unwrap_or(capture)
-    }
-
-    fn error(&self, capture: &Path, reason: &str) -> Error {
-        Error::Damaged { path: self.path(capture).to_path_buf(), reason: reason.to_owned() }
-    }
+    /// The segment read last, and its footer.
+    last_footer: Mutex<Option<(usize, ArrowReaderMetadata)>>,
 }
 
 impl CaptureFile {
@@ -147,8 +97,7 @@ impl CaptureFile {
     fn of_source(path: &Path, source: Source) -> Result<Self> {
         let error = match read_footer(path, &source) {
             Ok((footer, metadata)) if footer.is_intact => {
-                let part = FileSegment::new(path, source, footer.parquet, footer.evidence.row_groups)?;
-                return Ok(Self::new(path, vec![part], metadata));
+                return Ok(Self::new(path, vec![FileSegment::finished(path, source, footer)?], metadata));
             }
             Ok(_) => Error::NotACapture { path: path.to_path_buf(), reason: "its seal is broken".to_owned() },
             Err(error @ Error::NewerFormat { .. }) => return Err(error),
@@ -173,6 +122,7 @@ impl CaptureFile {
             damaged: Mutex::default(),
             checked: Mutex::default(),
             selection: None,
+            last_footer: Mutex::default(),
         }
     }
 
@@ -251,18 +201,6 @@ impl CaptureFile {
         Error::Damaged { path: self.path.clone(), reason }
     }
 
-    /// Whether no row of a row group has a value in this column, according to the file's statistics
-    /// or because the writing version did not have the column. Reading such a column would be a
-    /// waste.
-    pub fn is_all_null(&self, row_group: usize, column: Column) -> bool {
-        let Some((part, local)) = self.part_of(row_group) else { return false };
-        let group = &part.row_groups()[local];
-        let chunk = group.columns().iter().find(|c| c.column_path().string() == column.name());
-        let Some(chunk) = chunk else { return true };
-        let nulls = chunk.statistics().and_then(Statistics::null_count_opt);
-        nulls.is_some_and(|nulls| i64::try_from(nulls) == Ok(group.num_rows()))
-    }
-
     /// The rows of one row group, in batches with these columns and no others, in schema order. A
     /// column that the writing version did not have is absent. Rows are sorted by `conn_id`, then
     /// `ts`. The bytes are first checked against their hash, if the file has one.
@@ -277,20 +215,21 @@ impl CaptureFile {
         let (part, local) =
             self.part_of(index).ok_or_else(|| self.damage("there is no such row group".to_owned()))?;
         let error = |reason: &str| part.error(&self.path, reason);
-        let group = &part.row_groups()[local];
-        let cut = part.joint.cut(tick_range(group), ts_range(group), self.within_us);
+        let facts = &part.groups[local];
+        let cut = part.joint.cut(facts.ticks, facts.ts_us, self.within_us);
         let wanted = columns.to_vec();
         let mut columns = wanted.clone();
         if cut.is_some() {
             columns.extend(Cut::COLUMNS.iter().filter(|column| !wanted.contains(column)));
         }
         self.check(index, part, local)?;
-        self.check_pages(part, local, &columns)?;
+        let footer = self.footer_of(index)?;
+        self.check_pages(part, footer.metadata().row_group(local), &columns)?;
         let source = part.source.try_clone().map_err(Error::io("read", part.path(&self.path)))?;
         let names = columns.iter().map(|column| column.name());
-        let mask = ProjectionMask::columns(part.footer.metadata().file_metadata().schema_descr(), names);
+        let mask = ProjectionMask::columns(footer.metadata().file_metadata().schema_descr(), names);
         let build = || {
-            ParquetRecordBatchReaderBuilder::new_with_metadata(source, part.footer.clone())
+            ParquetRecordBatchReaderBuilder::new_with_metadata(source, footer)
                 .with_projection(mask)
                 .with_row_groups(vec![local])
                 .with_batch_size(BATCH_ROWS)
@@ -339,10 +278,9 @@ impl CaptureFile {
     }
 
     /// Checks that no page of the columns would exhaust the decoder.
-    fn check_pages(&self, part: &FileSegment, local: usize, columns: &[Column]) -> Result<()> {
+    fn check_pages(&self, part: &FileSegment, group: &RowGroupMetaData, columns: &[Column]) -> Result<()> {
         let wanted = |name: &str| columns.iter().any(|column| column.name() == name);
-        let chunks = part.row_groups()[local].columns().iter();
-        let mut chunks = chunks.filter(|chunk| wanted(&chunk.column_path().string()));
+        let mut chunks = group.columns().iter().filter(|chunk| wanted(&chunk.column_path().string()));
         let walk = || chunks.try_for_each(|chunk| thrift::walk_pages(&part.source, chunk));
         guard::ok_unless_panic(walk)
             .flatten()
@@ -350,7 +288,27 @@ impl CaptureFile {
     }
 
     fn rows_of(&self, index: usize) -> u64 {
-        self.part_of(index).map_or(0, |(part, local)| part.row_groups()[local].num_rows().max(0) as u64)
+        self.facts_of(index).map_or(0, |facts| facts.rows)
+    }
+
+    fn facts_of(&self, index: usize) -> Option<&GroupFacts> {
+        let (part, local) = self.part_of(index)?;
+        part.groups.get(local)
+    }
+
+    /// The footer of the segment in which a row group is. Row groups are mostly read in their order, so that each
+    /// footer is read once.
+    fn footer_of(&self, index: usize) -> Result<ArrowReaderMetadata> {
+        let (part, _) = self.groups[index];
+        let mut last = self.last_footer.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*last {
+            Some((known, footer)) if *known == part => Ok(footer.clone()),
+            _ => {
+                let footer = self.parts[part].footer(&self.path)?;
+                *last = Some((part, footer.clone()));
+                Ok(footer)
+            }
+        }
     }
 
     fn part_of(&self, index: usize) -> Option<(&FileSegment, usize)> {
@@ -361,7 +319,6 @@ impl CaptureFile {
 
 /// Every row group of the segments.
 fn groups_of(parts: &[FileSegment]) -> Vec<(usize, usize)> {
-    let of_part =
-        |(at, part): (usize, &FileSegment)| (0..part.row_groups().len()).map(move |local| (at, local));
+    let of_part = |(at, part): (usize, &FileSegment)| (0..part.groups.len()).map(move |local| (at, local));
     parts.iter().enumerate().flat_map(of_part).collect()
 }

@@ -12,9 +12,11 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::file::statistics::Statistics;
 
 use super::cursor::rows_of_connection;
+use super::joined::Joint;
 use super::partial_file::PartialFile;
 use super::row_group::RowGroup;
 use super::*;
+use crate::Result;
 use crate::safe_fs::Dir;
 
 /// Rows of each row group of [`written`].
@@ -152,11 +154,51 @@ fn the_statistics_of_each_row_group_are_those_of_its_rows() {
         assert_eq!(range.ts_us, (full(first).ts_us, full(last).ts_us));
     }
     assert!(ranges[3].is_none());
-    let only = |column| (0..4).map(|index| capture.only_value(index, column)).collect::<Vec<_>>();
-    assert_eq!(only(Column::ConnId), [Some(7), None, Some(7), None]);
-    assert_eq!(only(Column::BytesSent), [None; 4]);
-    assert_eq!(only(Column::Pid), [None; 4], "no number of 64 bits");
     assert!(!capture.is_all_null(0, Column::Pid) && !capture.is_all_null(3, Column::Pid));
+}
+
+#[test]
+fn a_row_group_has_a_namespace_of_its_own_only_if_all_its_rows_are_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut growing = PartialFile::create(&Dir::open(folder.path()).unwrap(), "x.parquet").unwrap();
+    for of_group in [[Some(4), Some(4)], [Some(4), Some(5)], [Some(4), None], [None, None]] {
+        let mut group = RowGroup::default();
+        (0..).zip(of_group).for_each(|(number, netns)| group.push(&Row { netns, ..full(number) }));
+        growing.append(&mut group, &Metadata::default()).unwrap();
+    }
+    growing.finish(&Metadata::default(), None).unwrap();
+    let capture = CaptureFile::open(&folder.path().join("x.parquet")).unwrap();
+    assert_eq!([0, 1, 2, 3, 4].map(|group| capture.only_netns(group)), [Some(4), None, None, None, None]);
+    assert_eq!(
+        [0, 2, 3, 4].map(|group| capture.is_all_null(group, Column::Netns)),
+        [false, false, true, false]
+    );
+}
+
+#[test]
+fn the_footers_of_several_files_are_read_when_they_are_needed_and_must_be_the_same() {
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let paths = folders.each_ref().map(|folder| written(folder.path()));
+    let joined = || {
+        let files = paths.iter().map(|path| CaptureFile::open(path).unwrap()).collect();
+        CaptureFile::of_files(files, &[Joint::default(); 2], Metadata::default()).unwrap()
+    };
+    let rows_of = |capture: &CaptureFile, group| -> Result<usize> {
+        let batches = capture.row_group(group, &[Column::Ts])?;
+        batches.map(|batch| batch.map(|batch| batch.num_rows())).sum()
+    };
+    let capture = joined();
+    // Back and forth between the files.
+    let rows = [0, 3, 1, 5, 4, 2].map(|group| rows_of(&capture, group).unwrap());
+    assert_eq!(rows, [4, 4, 5, 6, 5, 6]);
+    assert_eq!((capture.rows(), capture.row_groups()), (30, 6));
+
+    let capture = joined();
+    let bytes = fs::read(&paths[1]).unwrap();
+    fs::write(&paths[1], [&bytes[..bytes.len() - 9], b"?", &bytes[bytes.len() - 8..]].concat()).unwrap();
+    assert_eq!(rows_of(&capture, 0).unwrap(), 4);
+    let error = rows_of(&capture, 3).unwrap_err().to_string();
+    assert!(error.contains(&paths[1].display().to_string()), "{error}");
 }
 
 #[test]

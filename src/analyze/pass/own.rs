@@ -66,7 +66,7 @@ impl Whose {
 
 /// The network namespaces of the recorded host. Where all rows are of one, and one has an owner, that is it.
 fn namespaces(capture: &CaptureFile) -> AHashSet<u64> {
-    let of_group = |group| capture.only_value(group, Column::Netns);
+    let of_group = |group| capture.only_netns(group);
     let mut groups = 0..capture.row_groups();
     if let Some(only) = groups.next().and_then(of_group)
         && !capture.is_all_null(0, Column::Pid)

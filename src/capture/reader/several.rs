@@ -4,7 +4,6 @@ use std::ops::Range;
 
 use sha2::{Digest as _, Sha256};
 
-use super::statistics::ts_range;
 use super::{CaptureFile, FileSegment, groups_of};
 use crate::Result;
 use crate::capture::joined::Joint;
@@ -32,6 +31,7 @@ impl CaptureFile {
             }
             whole.parts.append(&mut parts);
         }
+        whole.parts.iter_mut().for_each(FileSegment::release_footer);
         whole.groups = groups_of(&whole.parts);
         Some(whole)
     }
@@ -42,7 +42,7 @@ impl CaptureFile {
     pub fn within(mut self, (from_us, to_us): (i64, i64)) -> Self {
         let parts = &self.parts;
         self.groups.retain(|(part, local)| {
-            ts_range(&parts[*part].row_groups()[*local]).is_none_or(|(a, b)| b >= from_us && a <= to_us)
+            parts[*part].groups[*local].ts_us.is_none_or(|(a, b)| b >= from_us && a <= to_us)
         });
         let metadata = &mut self.metadata;
         if metadata.boot_id.is_some() {

@@ -3,19 +3,18 @@
 //! [`view`](super::view) reads columns row by row; the tables of a capture are declared in
 //! [`tables`](super::tables).
 
-use std::borrow::Cow;
+use std::hash::Hash;
 use std::mem;
 use std::sync::Arc;
 
 pub use arrow_array::types::{Float32Type, Float64Type, Int64Type, UInt16Type, UInt32Type, UInt64Type};
 use arrow_array::{
     Array, ArrayRef, ArrowPrimitiveType, BooleanArray, Float32Array, Float64Array, Int64Array,
-    LargeStringArray, PrimitiveArray, UInt8Array, UInt16Array, UInt32Array, UInt64Array, cast::AsArray,
-    new_null_array,
+    LargeStringArray, PrimitiveArray, UInt8Array, UInt16Array, UInt32Array, cast::AsArray, new_null_array,
 };
 use arrow_schema::ArrowError;
 
-use super::counts::Counts;
+use super::packed::Packed;
 use super::texts::TextList;
 use super::view::Numbers;
 use crate::{Error, Result};
@@ -41,9 +40,9 @@ pub enum Values {
     /// Ports.
     U16(UInt16Array),
     /// Small counts, and rows of other tables.
-    U32(UInt32Array),
+    U32(Packed<UInt32Type>),
     /// Counts and ids.
-    U64(Counts),
+    U64(Packed<UInt64Type>),
     /// Moments.
     I64(Int64Array),
     /// Shares and rates.
@@ -60,7 +59,7 @@ pub enum TextValues {
     /// Texts in the column itself.
     Own(LargeStringArray),
     /// Texts of a capture, as keys of the texts of all its columns; keys are in the order of the texts.
-    Words(UInt32Array, Arc<TextList>),
+    Words(Packed<UInt32Type>, Arc<TextList>),
     /// Names that the program itself has, as keys: the members of an enum.
     Names(UInt8Array, Vocabulary),
     /// Sets of such names.
@@ -164,13 +163,7 @@ impl DataFrame {
     /// # Errors
     /// [`Error::Analysis`] if there is no such row: a bug.
     pub fn take(&self, rows: &UInt32Array) -> Result<Self> {
-        let column = |column: &Column| {
-            if let Values::U64(counts) = &column.values {
-                return Ok(Column { name: column.name, values: Values::U64(counts.at(rows.values())) });
-            }
-            let array = arrow_select::take::take(column.values.array(), rows, None)?;
-            Ok(Column { name: column.name, values: column.values.with(&array) })
-        };
+        let column = |column: &Column| Ok(Column { name: column.name, values: column.values.take(rows)? });
         Ok(Self { columns: self.columns.iter().map(column).collect::<Result<_>>()? })
     }
 
@@ -188,12 +181,8 @@ impl DataFrame {
                 columns.extend(next);
                 continue;
             }
-            let wide: Vec<_> = next.iter().filter_map(|column| column.values.widened()).collect();
-            let arrays: Vec<&dyn Array> = if wide.len() == next.len() {
-                wide.iter().map(|array| &**array as &dyn Array).collect()
-            } else {
-                next.iter().map(|column| column.values.array()).collect()
-            };
+            let arrays: Vec<ArrayRef> = next.iter().map(|column| column.values.widened()).collect();
+            let arrays: Vec<&dyn Array> = arrays.iter().map(|array| &**array).collect();
             let array = arrow_select::concat::concat(&arrays)?;
             columns.push(Column { name: first.name, values: first.values.with(&array) });
         }
@@ -250,20 +239,24 @@ impl Column {
     pub(crate) fn empty_if_unknown(&mut self) {
         let rows = self.values.len();
         if rows > 0 && self.values.null_count() == rows {
-            self.values = match &self.values {
-                Values::U64(_) => Values::U64(Counts::Wide(UInt64Array::new_null(rows))),
-                values => values.with(&new_null_array(values.array().data_type(), rows)),
-            };
+            let array = self.values.widened();
+            self.values = self.values.with(&new_null_array(array.data_type(), rows));
         }
     }
 
-    /// Counts take half of the memory from here on, if nearly all of them are small.
-    pub(crate) fn narrow(&mut self) {
-        if let Values::U64(counts) = &mut self.values {
-            let wide = mem::replace(counts, Counts::Wide(UInt64Array::new_null(0)));
-            *counts = wide.narrowed();
+    /// Takes less memory from here on, if few different numbers or texts occur, or nearly all numbers are small.
+    pub(crate) fn pack(&mut self) {
+        match &mut self.values {
+            Values::U32(numbers) | Values::Text(TextValues::Words(numbers, _)) => pack(numbers),
+            Values::U64(numbers) => pack(numbers),
+            _ => {}
         }
     }
+}
+
+fn pack<T: ArrowPrimitiveType<Native: Hash + Eq>>(numbers: &mut Packed<T>) {
+    let wide = mem::replace(numbers, Packed::Wide(PrimitiveArray::new_null(0)));
+    *numbers = wide.packed();
 }
 
 impl Values {
@@ -285,22 +278,41 @@ impl Values {
     /// Whether they are equal, null where the others are null.
     pub(crate) fn are_equal(&self, others: &Self) -> bool {
         match (self, others) {
-            (Self::U64(counts), Self::U64(others)) => counts == others,
+            (Self::U32(numbers), Self::U32(others)) => numbers == others,
+            (Self::U64(numbers), Self::U64(others)) => numbers == others,
             _ => self.array() == others.array(),
         }
     }
 
-    /// Counts in 64 bits.
-    fn widened(&self) -> Option<Cow<'_, UInt64Array>> {
-        if let Self::U64(counts) = self { Some(counts.widened()) } else { None }
+    fn take(&self, rows: &UInt32Array) -> Result<Self> {
+        Ok(match self {
+            Self::U32(numbers) => Self::U32(numbers.at(rows.values())),
+            Self::U64(numbers) => Self::U64(numbers.at(rows.values())),
+            Self::Text(TextValues::Words(keys, texts)) => {
+                Self::Text(TextValues::Words(keys.at(rows.values()), Arc::clone(texts)))
+            }
+            _ => self.with(&arrow_select::take::take(self.array(), rows, None)?),
+        })
     }
 
+    /// Numbers as they are, whether packed or not.
+    fn widened(&self) -> ArrayRef {
+        match self {
+            Self::U32(numbers) | Self::Text(TextValues::Words(numbers, _)) => {
+                Arc::new(numbers.widened().into_owned())
+            }
+            Self::U64(numbers) => Arc::new(numbers.widened().into_owned()),
+            _ => self.array().slice(0, self.len()),
+        }
+    }
+
+    /// Of packed numbers, an array that is as long and has the same nulls.
     fn array(&self) -> &dyn Array {
         match self {
             Self::Flags(array) => array,
             Self::U16(array) | Self::Text(TextValues::Sets(array, _)) => array,
-            Self::U32(array) | Self::Text(TextValues::Words(array, _)) => array,
-            Self::U64(counts) => counts.array(),
+            Self::U32(numbers) | Self::Text(TextValues::Words(numbers, _)) => numbers.array(),
+            Self::U64(numbers) => numbers.array(),
             Self::I64(array) => array,
             Self::F32(array) => array,
             Self::F64(array) => array,
@@ -314,8 +326,8 @@ impl Values {
         match self {
             Self::Flags(_) => Self::Flags(array.as_boolean().clone()),
             Self::U16(_) => Self::U16(array.as_primitive().clone()),
-            Self::U32(_) => Self::U32(array.as_primitive().clone()),
-            Self::U64(_) => Self::U64(Counts::Wide(array.as_primitive().clone())),
+            Self::U32(_) => Self::U32(array.as_primitive().clone().into()),
+            Self::U64(_) => Self::U64(array.as_primitive().clone().into()),
             Self::I64(_) => Self::I64(array.as_primitive().clone()),
             Self::F32(_) => Self::F32(array.as_primitive().clone()),
             Self::F64(_) => Self::F64(array.as_primitive().clone()),
@@ -328,7 +340,7 @@ impl TextValues {
     fn with(&self, array: &ArrayRef) -> Self {
         match self {
             Self::Own(_) => Self::Own(array.as_string().clone()),
-            Self::Words(_, texts) => Self::Words(array.as_primitive().clone(), Arc::clone(texts)),
+            Self::Words(_, texts) => Self::Words(array.as_primitive().clone().into(), Arc::clone(texts)),
             Self::Names(_, texts) => Self::Names(array.as_primitive().clone(), texts),
             Self::Sets(_, texts) => Self::Sets(array.as_primitive().clone(), texts),
         }

@@ -2,12 +2,12 @@
 
 use std::marker::PhantomData;
 
-use arrow_array::types::{UInt8Type, UInt16Type, UInt32Type, UInt64Type};
+use arrow_array::types::{UInt8Type, UInt16Type, UInt32Type};
 use arrow_array::{Array, ArrowPrimitiveType, BooleanArray, LargeStringArray, PrimitiveArray};
 use arrow_buffer::NullBuffer;
 
-use super::counts::{Counts, Narrow};
 use super::frame::{DataFrame, Number, TextValues, Values, Vocabulary};
+use super::packed::{Packed, Small};
 use super::records::TextId;
 use super::tables::cell::Named;
 use super::texts::TextList;
@@ -15,10 +15,13 @@ use crate::{Error, Result};
 
 /// A column of numbers.
 pub struct Numbers<'a, T: ArrowPrimitiveType> {
-    /// Empty if all are null, so that the first check ends every access: of an import, many columns are. Empty as well if
-    /// they are [`Self::narrow`].
+    /// Empty if all are null, so that the first checks end every access: of an import, many columns are. Empty as well if
+    /// they are packed.
     values: &'a [T::Native],
-    narrow: Option<&'a Narrow<T::Native>>,
+    /// The index of each among the `different` ones; empty if they are not packed like that.
+    indices: &'a [u16],
+    different: &'a [T::Native],
+    small: Option<&'a Small<T::Native>>,
     rows: usize,
     /// Most columns have no nulls, so checking for them can be skipped.
     nulls: Option<&'a NullBuffer>,
@@ -70,7 +73,7 @@ impl<'a, T: Number> Numbers<'a, T> {
 }
 
 impl<T: ArrowPrimitiveType> Numbers<'_, T> {
-    /// The view of an array, or of [`Counts`].
+    /// The view of an array, or of [`Packed`] numbers.
     pub fn new(numbers: impl Into<Self>) -> Self {
         numbers.into()
     }
@@ -78,9 +81,12 @@ impl<T: ArrowPrimitiveType> Numbers<'_, T> {
     /// The value in a row; `None` if it is null or there is no such row.
     #[inline]
     pub fn get(&self, row: usize) -> Option<T::Native> {
-        let value = match self.values.get(row) {
-            Some(value) => *value,
-            None => self.narrow?.get(row)?,
+        let value = if let Some(value) = self.values.get(row) {
+            *value
+        } else if let Some(index) = self.indices.get(row) {
+            *self.different.get(usize::from(*index))?
+        } else {
+            self.small?.get(row)?
         };
         self.nulls.is_none_or(|nulls| nulls.is_valid(row)).then_some(value)
     }
@@ -104,18 +110,33 @@ impl<T: ArrowPrimitiveType> Numbers<'_, T> {
 impl<'a, T: ArrowPrimitiveType> From<&'a PrimitiveArray<T>> for Numbers<'a, T> {
     fn from(array: &'a PrimitiveArray<T>) -> Self {
         let values = if array.null_count() == array.len() { &[] } else { &array.values()[..] };
-        Self { values, narrow: None, rows: array.len(), nulls: some_nulls(array) }
+        Self { values, ..Self::unknown(array) }
     }
 }
 
-impl<'a> From<&'a Counts> for Numbers<'a, UInt64Type> {
-    fn from(counts: &'a Counts) -> Self {
-        match counts {
-            Counts::Wide(wide) => wide.into(),
-            Counts::Narrow(narrow) => {
-                let small = narrow.small();
-                Self { values: &[], narrow: Some(narrow), rows: small.len(), nulls: some_nulls(small) }
+impl<'a, T: ArrowPrimitiveType> From<&'a Packed<T>> for Numbers<'a, T> {
+    fn from(packed: &'a Packed<T>) -> Self {
+        match packed {
+            Packed::Wide(wide) => wide.into(),
+            Packed::Few(few) => {
+                let (indices, different) = (few.indices(), few.different());
+                Self { indices: indices.values(), different, ..Self::unknown(indices) }
             }
+            Packed::Small(small) => Self { small: Some(small), ..Self::unknown(small.small()) },
+        }
+    }
+}
+
+impl<'a, T: ArrowPrimitiveType> Numbers<'a, T> {
+    /// As many rows as an array has, with its nulls and without numbers.
+    fn unknown(array: &'a dyn Array) -> Self {
+        Self {
+            values: &[],
+            indices: &[],
+            different: &[],
+            small: None,
+            rows: array.len(),
+            nulls: some_nulls(array),
         }
     }
 }

@@ -273,7 +273,7 @@ fn the_tables_sum_what_the_connections_moved() {
     let numbers = |table: &netrec::model::frame::DataFrame, column: &str| -> Vec<u64> {
         match table.column(column).unwrap() {
             Values::U64(values) => Numbers::new(values).iter().flatten().collect(),
-            Values::U32(values) => values.iter().flatten().map(u64::from).collect(),
+            Values::U32(values) => Numbers::new(values).iter().flatten().map(u64::from).collect(),
             other => panic!("{column}: {other:?}"),
         }
     };

@@ -24,7 +24,7 @@ impl TextColumns {
     /// A column of texts.
     pub(super) fn column(&self, ids: impl Iterator<Item = Option<TextId>>) -> Values {
         let keys = ids.map(|id| id.map(|id| self.keys[id.get() as usize]));
-        Values::Text(TextValues::Words(numbers(keys), Arc::clone(&self.texts)))
+        Values::Text(TextValues::Words(numbers(keys).into(), Arc::clone(&self.texts)))
     }
 }
 

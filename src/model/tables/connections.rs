@@ -181,7 +181,7 @@ pub(super) fn connections(
     let mut table = DataFrame::concat(pieces.into_iter().rev().collect::<Result<_>>()?)?;
     // Of an import: the columns of owners, and of what only a kernel measures.
     table.map(Column::empty_if_unknown);
-    table.map(Column::narrow);
+    table.map(Column::pack);
     share_equal(&mut table)?;
     Ok(table)
 }

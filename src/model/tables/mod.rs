@@ -131,7 +131,7 @@ impl Tables {
     ) -> Result<Self> {
         let process_bins = over_time::process_bins(&mem::take(&mut recorded.process_bins), texts)?;
         let mut endpoint_bins = over_time::endpoint_bins(&mem::take(&mut recorded.endpoint_bins), texts)?;
-        endpoint_bins.map(Column::narrow);
+        endpoint_bins.map(Column::pack);
         let sends = mem::take(&mut recorded.sends);
         let queries = questions::queries(&mem::take(&mut recorded.queries), texts)?;
         let recorded = &*recorded;

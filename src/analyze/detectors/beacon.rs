@@ -213,7 +213,7 @@ impl Detector for Beacon {
         let crowds = Crowds::of(&found, &candidates, sockets);
         let tested = joined(candidates, &found, sockets);
         let mut ranked: Vec<(&Candidate<'_>, bool)> =
-            tested.iter().map(|(candidate, is_found)| (candidate, *is_found)).collect();
+            tested.iter().map(|(candidate, is_found)| (&**candidate, *is_found)).collect();
         ranked.sort_by(|a, b| {
             let rank = |(candidate, is_found): &(&Candidate<'_>, bool)| {
                 (*is_found, candidate.score.total, -candidate.p_value)
@@ -252,11 +252,11 @@ fn in_window<'s, 'a>(
 /// Each pair once, and whether it was found in any window: joined from all windows in which it was, else as in
 /// its clearest one. Ordered by pair.
 fn joined<'a>(
-    candidates: Vec<Candidate<'a>>,
+    candidates: Vec<Box<Candidate<'a>>>,
     found: &BTreeSet<usize>,
     sockets: &Sockets<'a>,
-) -> Vec<(Candidate<'a>, bool)> {
-    let mut tested: Vec<(Candidate<'a>, bool)> =
+) -> Vec<(Box<Candidate<'a>>, bool)> {
+    let mut tested: Vec<(Box<Candidate<'a>>, bool)> =
         candidates.into_iter().enumerate().map(|(at, candidate)| (candidate, found.contains(&at))).collect();
     // Those of one pair stay in the order of the windows.
     tested.sort_by_key(|(candidate, _)| candidate.key());
@@ -370,7 +370,7 @@ fn is_regular_enough(candidate: &Candidate<'_>, config: &Thresholds) -> bool {
 /// The candidates that meet every threshold, each destination in its clearest light: a
 /// process if one is periodic alone, else those of its connections that are, else all sources together, else connections of unknown
 /// owner, else what goes on inside a connection.
-fn found(candidates: &[Candidate<'_>], timing: &Timing, config: &Thresholds) -> BTreeSet<usize> {
+fn found(candidates: &[Box<Candidate<'_>>], timing: &Timing, config: &Thresholds) -> BTreeSet<usize> {
     let meets = |c: &Candidate<'_>| {
         is_reportable(c, timing, config) && is_regular_enough(c, config) && c.q_value <= config.max_q
     };

@@ -73,7 +73,7 @@ pub(super) fn addresses<'a>(rows: &[usize], sockets: &Sockets<'a>) -> BTreeMap<&
 
 /// Of the candidates that were found, those that another tells of: the list of which one pair has half of the connections,
 /// the list of all ports of which one port has nearly all, and else the pairs and ports that are stations of a list.
-pub(super) fn told_otherwise(found: &BTreeSet<usize>, candidates: &[Candidate<'_>]) -> BTreeSet<usize> {
+pub(super) fn told_otherwise(found: &BTreeSet<usize>, candidates: &[Box<Candidate<'_>>]) -> BTreeSet<usize> {
     let series = |at: usize| &candidates[at].series;
     let (lists, pairs): (Vec<usize>, Vec<usize>) = found.iter().partition(|at| series(**at).pair.is_list);
     let is_of_one =
@@ -112,7 +112,11 @@ pub(super) struct Crowds<'a> {
 }
 
 impl<'a> Crowds<'a> {
-    pub(super) fn of(found: &BTreeSet<usize>, candidates: &[Candidate<'a>], sockets: &Sockets<'a>) -> Self {
+    pub(super) fn of(
+        found: &BTreeSet<usize>,
+        candidates: &[Box<Candidate<'a>>],
+        sockets: &Sockets<'a>,
+    ) -> Self {
         let count = |is_like: &dyn Fn(&Candidate<'a>) -> bool| {
             let mut addresses: BTreeMap<Source<'a>, BTreeSet<&str>> = BTreeMap::new();
             for candidate in found.iter().map(|at| &candidates[*at]).filter(|candidate| is_like(candidate)) {

@@ -91,7 +91,7 @@ impl<'a> Tested<'a> {
     }
 
     /// Tests those that are open: all that are kept, with their p-values and q-values, in the order in which they were added.
-    pub(super) fn finish(mut self, seed: u64, max_q: f64) -> Vec<Candidate<'a>> {
+    pub(super) fn finish(mut self, seed: u64, max_q: f64) -> Vec<Box<Candidate<'a>>> {
         let asked: Vec<Asked<'_>> = self.open.iter().map(asked).collect();
         let open = null_model::p_values(&asked, self.reportable_tests, seed, max_q);
         let mut kept = self.clearest;
@@ -106,7 +106,7 @@ impl<'a> Tested<'a> {
             .map(|(_, is_reportable, mut candidate)| {
                 let p_value = candidate.p_value;
                 candidate.q_value = if is_reportable { reportable(p_value) } else { too_short(p_value) };
-                *candidate
+                candidate
             })
             .collect()
     }

@@ -90,6 +90,7 @@ pub struct Cursor {
     spans: Vec<Span>,
     /// Decoded row groups, most recently used last.
     kept: Vec<(usize, Arc<Group>)>,
+    most_rows_kept: usize,
 }
 
 impl Cursor {
@@ -100,7 +101,7 @@ impl Cursor {
     pub fn new(capture: Arc<CaptureFile>) -> Result<Self> {
         let spans = group::spans(&capture)?;
         let grid = grid_of(&capture, &spans);
-        Ok(Self { capture, grid, spans, kept: Vec::new() })
+        Ok(Self { capture, grid, spans, kept: Vec::new(), most_rows_kept: MOST_ROWS_KEPT })
     }
 
     /// The capture.
@@ -250,7 +251,7 @@ impl Cursor {
             |kept: &[(usize, Arc<Group>)]| kept.iter().map(|(_, group)| group.len()).sum::<usize>();
         // Evict before decoding, so that both are never in memory at once.
         while !self.kept.is_empty()
-            && rows_kept(&self.kept) + self.spans[index].rows as usize > MOST_ROWS_KEPT
+            && rows_kept(&self.kept) + self.spans[index].rows as usize > self.most_rows_kept
         {
             self.kept.remove(0);
         }

@@ -185,6 +185,23 @@ mod tests {
     }
 
     #[test]
+    fn each_way_in_which_row_groups_cannot_lie_in_a_file_is_noticed() {
+        for (groups, is_consistent) in [
+            (&[][..], true),
+            (&[(4, 10), (10, 20)], true),
+            (&[(4, 10), (12, 12), (12, 20)], true),
+            (&[(4, 10), (9, 20)], false),
+            (&[(4, 12), (2, 3)], false),
+            (&[(10, 4)], false),
+            (&[(4, 21)], false),
+        ] {
+            let mut evidence = Evidence::default();
+            groups.iter().for_each(|(start, end)| evidence.push(group(*start, *end)));
+            assert_eq!(evidence.is_consistent(20), is_consistent, "{groups:?}");
+        }
+    }
+
+    #[test]
     fn a_seal_is_found_behind_a_host_name_that_looks_like_one() {
         let blank = Seal::blank();
         let mut tail = format!("host={blank} seal={blank} end").into_bytes();

@@ -380,6 +380,28 @@ mod tests {
     }
 
     #[test]
+    fn examples_are_counted_by_lines_or_by_what_the_format_has_instead() {
+        let mut stats = ImportStats::new("event");
+        stats.skip(UnusedReason::Unsupported, "sctp flow", || Example::at("line 9"));
+        stats.skip(UnusedReason::NoConnection, "dns event", || Example::at("eve.json line 5"));
+        stats.skip_many(UnusedReason::Duplicate, "flow", 2, None);
+        stats.count_by("record");
+        let mut listed: Vec<String> = stats.unused.iter().map(Unused::describe).collect();
+        listed.sort();
+        assert_eq!(listed, ["dns event (eve.json line 5)", "flow", "sctp flow (record 9)"]);
+    }
+
+    #[test]
+    fn the_text_of_an_example_is_given_where_something_is_wrong_with_it() {
+        let mut stats = ImportStats::new("line");
+        stats.skip(UnusedReason::NoConnection, "dns record", || Example::of_line(3, b"dns of host a"));
+        stats.skip(UnusedReason::Unsupported, "sctp record", || Example::of_line(4, b"sctp of host b"));
+        let mut listed: Vec<String> = stats.unused.iter().map(Unused::describe).collect();
+        listed.sort();
+        assert_eq!(listed, ["dns record (line 3)", "sctp record (line 4: \"sctp of host b\")"]);
+    }
+
+    #[test]
     fn what_is_rightly_no_connection_is_no_gap() {
         let mut stats = ImportStats::new("event");
         stats.use_one();

@@ -283,6 +283,23 @@ mod tests {
     }
 
     #[test]
+    fn a_journal_can_be_removed_although_it_is_gone_but_not_if_something_else_has_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = Arc::new(Dir::open(folder.path()).unwrap());
+        let path = folder.path().join("journal-3");
+        Journal::create(&dir, 3).unwrap().remove().unwrap();
+        assert!(!path.exists());
+        let journal = Journal::create(&dir, 3).unwrap();
+        fs::remove_file(&path).unwrap();
+        journal.remove().unwrap();
+        let journal = Journal::create(&dir, 3).unwrap();
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        let error = journal.remove().unwrap_err().to_string();
+        assert!(error.contains(&path.display().to_string()) && path.is_dir(), "{error}");
+    }
+
+    #[test]
     fn a_journal_that_was_cut_anywhere_gives_every_whole_tick() {
         let folder = tempfile::tempdir().unwrap();
         let (path, ends) = journal(folder.path(), 5);

@@ -307,3 +307,18 @@ fn list_fields() -> BTreeMap<String, bool> {
     };
     properties.into_iter().map(|(name, schema)| (name, is_text(&schema))).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recording_lasts_as_long_as_its_monotonic_clock_says_and_else_its_wall_clock() {
+        let by_wall_clock = Metadata { start_us: 1_000_000, end_us: 3_500_000, ..Metadata::default() };
+        assert!((by_wall_clock.duration_s() - 2.5).abs() < 1e-9);
+        let both = Metadata { start_mono_ns: 500_000_000, end_mono_ns: 2_000_000_000, ..by_wall_clock };
+        assert!((both.duration_s() - 1.5).abs() < 1e-9);
+        let set_back = Metadata { start_us: 9, end_us: 5, ..Metadata::default() };
+        assert!(set_back.duration_s() <= 0.0);
+    }
+}

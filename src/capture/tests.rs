@@ -192,6 +192,8 @@ fn the_footers_of_several_files_are_read_when_they_are_needed_and_must_be_the_sa
     let rows = [0, 3, 1, 5, 4, 2].map(|group| rows_of(&capture, group).unwrap());
     assert_eq!(rows, [4, 4, 5, 6, 5, 6]);
     assert_eq!((capture.rows(), capture.row_groups()), (30, 6));
+    let hashes = paths.each_ref().map(|path| Digest::new(&fs::read(path).unwrap()));
+    assert_eq!(capture.sha256_of_files().unwrap(), hashes);
 
     let capture = joined();
     let bytes = fs::read(&paths[1]).unwrap();
@@ -481,4 +483,14 @@ fn a_recording_lasts_as_long_as_its_monotonic_clock_says_and_else_its_wall_clock
     assert_eq!(lasts(2_500_000_000, 9_000_000), 2_500_000);
     assert_eq!(lasts(0, 9_500_000), 9_500_000);
     assert_eq!(lasts(0, -9_000_000), 0, "a clock that was set back");
+}
+
+#[test]
+fn an_import_that_was_broken_off_is_in_no_recordings_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.parquet");
+    drop(super::folder::Folder::create(&path, super::folder::Origin::Import).unwrap());
+    let before: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(!complete_unfinished(&path).unwrap());
+    assert!(before.len() == 1 && before[0].is_dir(), "the folder stays: {before:?}");
 }

@@ -3,7 +3,10 @@
 use std::path::Path;
 
 use super::*;
+use crate::capture::partial_file::PartialFile;
+use crate::capture::row_group::RowGroup;
 use crate::capture::{Kind, Metadata, Overwrite, Protocol, TcpState, Writer};
+use crate::safe_fs::Dir;
 
 const START_US: i64 = 1_700_000_000_000_000;
 
@@ -18,8 +21,7 @@ fn row(conn_id: u64, tick: u32, kind: Kind, after_ms: i64) -> Row {
     row
 }
 
-/// Ten snapshots of two sockets, in row groups of two ticks each, and one connection between
-/// snapshots 4 and 5.
+/// Ten snapshots of two sockets, and one connection between snapshots 4 and 5.
 fn write(path: &Path, ticks_taken: u64) {
     let mut writer = Writer::create(path, Overwrite::Never).unwrap();
     let metadata = Metadata { ticks_taken, ..Metadata::default() };
@@ -40,6 +42,20 @@ fn cursor(folder: &Path) -> Cursor {
     let path = folder.join("x.parquet");
     write(&path, 10);
     Cursor::new(Arc::new(CaptureFile::open(&path).unwrap())).unwrap()
+}
+
+/// The snapshots alone, in row groups of two ticks each.
+fn cursor_of_five_groups(folder: &Path) -> Cursor {
+    let mut growing = PartialFile::create(&Dir::open(folder).unwrap(), "y.parquet").unwrap();
+    for ticks in [[0, 1], [2, 3], [4, 5], [6, 7], [8, 9]] {
+        let mut group = RowGroup::default();
+        for tick in ticks {
+            [3, 7].into_iter().for_each(|conn_id| group.push(&row(conn_id, tick, Kind::Snapshot, 0)));
+        }
+        growing.append(&mut group, &Metadata::default()).unwrap();
+    }
+    growing.finish(&Metadata { ticks_taken: 10, rows: 20, ..Metadata::default() }, None).unwrap();
+    Cursor::new(Arc::new(CaptureFile::open(&folder.join("y.parquet")).unwrap())).unwrap()
 }
 
 fn ticks(cursor: &mut Cursor, place: Position, toward: Toward) -> Option<u32> {
@@ -68,6 +84,40 @@ fn rows_come_back_as_they_were_written() {
     let folder = tempfile::tempdir().unwrap();
     let sample = cursor(folder.path()).at(Position::Tick(2), Toward::Later).unwrap().unwrap();
     assert_eq!(sample.rows, [row(3, 2, Kind::Snapshot, 0), row(7, 2, Kind::Snapshot, 0)]);
+}
+
+#[test]
+fn rows_of_a_time_range_are_told_with_both_of_its_ends_and_counted_from_the_footer() {
+    let folder = tempfile::tempdir().unwrap();
+    let cursor = cursor(folder.path());
+    let told = |from_ms: i64, to_ms: i64| {
+        let mut told = Vec::new();
+        let range = (START_US + from_ms * 1000, START_US + to_ms * 1000);
+        cursor.each_row_between(range, &mut |row| told.push((row.ts_us - START_US) / 1000));
+        told.sort_unstable();
+        told
+    };
+    assert_eq!(told(1000, 2000), [1000, 1000, 2000, 2000]);
+    assert_eq!(told(4001, 4700), [4200, 4700]);
+    assert_eq!(told(4001, 4199), [0_i64; 0]);
+    assert_eq!(told(-5000, 99_000).len(), 23);
+    assert_eq!((told(9100, 99_000), told(-5000, 0)), (vec![9100], vec![0, 0]));
+    let density = |tick: i64| (START_US + tick * 2_000_000, START_US + (tick * 2 + 1) * 1_000_000, 4);
+    let groups: Vec<_> = cursor_of_five_groups(folder.path()).density().collect();
+    assert_eq!(groups, [0, 1, 2, 3, 4].map(density));
+}
+
+#[test]
+fn row_groups_are_let_go_before_they_fill_the_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut cursor = cursor_of_five_groups(folder.path());
+    cursor.most_rows_kept = 8;
+    for tick in [0, 9, 4, 0, 7, 2, 9, 1] {
+        let sample = cursor.at(Position::Tick(tick), Toward::Later).unwrap().unwrap();
+        assert_eq!((sample.tick, sample.rows.len()), (tick as u32, 2));
+        let rows: usize = cursor.kept.iter().map(|(_, group)| group.len()).sum();
+        assert!((4..=8).contains(&rows), "{rows} rows after tick {tick}");
+    }
 }
 
 #[test]

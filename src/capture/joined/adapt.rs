@@ -157,3 +157,29 @@ fn project(batch: &RecordBatch, columns: &[Column]) -> Result<RecordBatch, Strin
     let kept = (0..batch.num_columns()).filter(|at| is_wanted(schema.field(*at).name()));
     batch.project(&kept.collect::<Vec<_>>()).map_err(|error| error.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_looked_at_one_by_one_only_where_some_may_have_to_go() {
+        let joint = Joint { shared_tick: Some(7), ..Joint::default() };
+        for (ticks, is_cut) in
+            [(Some((0, 6)), true), (Some((7, 9)), true), (Some((8, 9)), false), (None, true)]
+        {
+            assert_eq!(joint.cut(ticks, None, None).is_some(), is_cut, "{ticks:?}");
+        }
+        let within = Some((100, 200));
+        for (ts_us, is_cut) in [
+            (Some((100, 200)), false),
+            (Some((120, 130)), false),
+            (Some((99, 200)), true),
+            (Some((100, 201)), true),
+            (None, true),
+        ] {
+            assert_eq!(Joint::default().cut(Some((0, 9)), ts_us, within).is_some(), is_cut, "{ts_us:?}");
+        }
+        assert!(Joint::default().cut(None, None, None).is_none());
+    }
+}

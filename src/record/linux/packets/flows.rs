@@ -206,6 +206,10 @@ pub(super) struct Flows {
     count: usize,
     /// Datagrams of flows for which there was no room.
     pub(super) crowded_out: Tally,
+    /// When a datagram first had no room, by port.
+    crowded_ns: HashMap<BoundPort, i64>,
+    /// The same of all ports that have no room in that list.
+    crowded_anywhere_ns: Option<i64>,
 }
 
 /// A datagram as it was seen.
@@ -243,6 +247,7 @@ impl Flows {
             if self.count >= MOST_FLOWS {
                 self.crowded_out.add(traffic.sent);
                 self.crowded_out.add(traffic.received);
+                self.note_crowded((datagram.netns, local.1), datagram.time_ns);
                 return;
             }
             self.count += 1;
@@ -257,6 +262,20 @@ impl Flows {
         }
         let most = (MOST_PIECES_OF_ALL / self.count).clamp(1, MOST_PIECES);
         flow.push(Piece { first_ns: time_ns, last_ns: time_ns, traffic }, most);
+    }
+
+    fn note_crowded(&mut self, port: BoundPort, time_ns: i64) {
+        if self.crowded_ns.len() < MOST_FLOWS || self.crowded_ns.contains_key(&port) {
+            self.crowded_ns.entry(port).or_insert(time_ns);
+        } else {
+            self.crowded_anywhere_ns.get_or_insert(time_ns);
+        }
+    }
+
+    /// Since when the datagrams of a port are not all counted: of a flow that began later, some may be missing. None
+    /// if all are.
+    pub(super) fn incomplete_since_ns(&self, port: BoundPort) -> Option<i64> {
+        self.crowded_ns.get(&port).copied().into_iter().chain(self.crowded_anywhere_ns).min()
     }
 
     /// Puts back a flow, or a part of it, whose socket is still to be found.
@@ -306,6 +325,11 @@ impl Flows {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+
+    /// Without room for another one.
+    pub(in super::super) fn full() -> Flows {
+        Flows { count: MOST_FLOWS, ..Flows::default() }
+    }
 
     pub(in super::super) fn at(last: u8, port: u16) -> Endpoint {
         (IpAddr::from([10, 0, 0, last]), port)
@@ -359,9 +383,18 @@ pub(super) mod tests {
 
     #[test]
     fn what_has_no_room_is_counted() {
-        let mut flows = Flows { count: MOST_FLOWS, ..Flows::default() };
+        let mut flows = full();
         flows.add(&datagram(at(1, 4000), at(2, 53), Way::Out));
         assert_eq!(flows.crowded_out, Tally { packets: 1, bytes: 100 });
+        assert_eq!([4000, 4001].map(|port| flows.incomplete_since_ns((1, port))), [Some(5), None]);
+        let ports = 0..=u16::MAX;
+        ports.for_each(|port| flows.add(&datagram(at(1, port), at(2, 53), Way::Out)));
+        assert_eq!(flows.crowded_ns.len(), MOST_FLOWS);
+        flows.add(&Datagram { netns: 2, time_ns: 9, ..datagram(at(1, 4000), at(2, 53), Way::Out) });
+        assert_eq!(
+            [1, 2, 3].map(|netns| flows.incomplete_since_ns((netns, 4000))),
+            [Some(5), Some(9), Some(9)]
+        );
     }
 
     #[test]

@@ -89,7 +89,7 @@ pub(super) fn settle(
     let sockets = Sockets::new(rows);
     for row in rows.iter_mut() {
         if row.protocol == Protocol::Udp && row.remote.is_some() && row.netns.is_some_and(&is_watched) {
-            row.counters = nothing_yet();
+            row.counters = counters_of(None, flows.incomplete_since_ns(bound_port(row)));
         }
     }
     let mut made = Vec::new();
@@ -98,6 +98,7 @@ pub(super) fn settle(
         {
             made.extend(last_rows(rows, &sockets, port, (local, remote), &flow, stray));
         }
+        let incomplete_since_ns = flows.incomplete_since_ns(port);
         let Some(open) = flows.ports.get_mut(&port) else { continue };
         let mut open: Vec<_> = open.iter_mut().collect();
         open.sort_unstable_by_key(|(ends, _)| **ends);
@@ -117,7 +118,7 @@ pub(super) fn settle(
             }
             flow.belongs_to(row.conn_id, now_ns);
             if row.remote.is_some() {
-                rows[index].counters = flow.counters();
+                rows[index].counters = counters_of(Some(flow), incomplete_since_ns);
                 continue;
             }
             if !std::mem::replace(&mut flow.told, true) {
@@ -241,7 +242,7 @@ pub(super) fn close(
             rows.push(of_remote(closed, addr, remote, &flow, Kind::Closed));
         }
     }
-    let counters = own_traffic.map_or_else(nothing_yet, |flow| flow.counters());
+    let counters = counters_of(own_traffic.as_ref(), flows.incomplete_since_ns(port));
     Last { counters: closed.remote.is_some().then_some(counters), rows }
 }
 
@@ -309,14 +310,20 @@ fn remote_id(cookie: u64, local: IpAddr, remote: Endpoint, first_ns: i64) -> u64
     stable_id(&bytes) | REMOTE_BIT
 }
 
-/// Of a socket whose packets are all seen, and that had none.
-fn nothing_yet() -> Counters {
-    Counters {
-        bytes_sent: Some(0),
-        bytes_received: Some(0),
-        packets_sent: Some(0),
-        packets_received: Some(0),
-        ..Counters::default()
+/// The counters of a connected socket with this flow, or without a packet. None where packets of its port had no room
+/// before the flow began: they may have been its own.
+fn counters_of(flow: Option<&Flow>, incomplete_since_ns: Option<i64>) -> Counters {
+    let is_complete = incomplete_since_ns.is_none_or(|since| flow.is_some_and(|flow| flow.first_ns <= since));
+    match flow {
+        _ if !is_complete => Counters::default(),
+        Some(flow) => flow.counters(),
+        None => Counters {
+            bytes_sent: Some(0),
+            bytes_received: Some(0),
+            packets_sent: Some(0),
+            packets_received: Some(0),
+            ..Counters::default()
+        },
     }
 }
 

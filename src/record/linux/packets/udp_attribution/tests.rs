@@ -1,5 +1,5 @@
 use super::super::flows::Datagram;
-use super::super::flows::tests::{at, datagram};
+use super::super::flows::tests::{at, datagram, full};
 use super::super::ring::Way;
 use super::*;
 
@@ -61,6 +61,18 @@ fn a_connected_socket_without_a_packet_has_none_and_an_unwatched_one_no_number()
     let mut rows = [watched, other];
     Scene::default().settle(&mut rows, 10);
     assert_eq!(rows.each_ref().map(|row| row.counters.bytes_sent), [Some(0), None]);
+}
+
+#[test]
+fn a_connected_socket_whose_packets_had_no_room_has_no_number() {
+    let mut scene = Scene { flows: full(), ..Scene::default() };
+    let (crowded, other) =
+        (socket(7, at(HERE, 4000), Some(at(2, 53))), socket(8, at(HERE, 1), Some(at(2, 53))));
+    let mut rows = [crowded.clone(), other.clone()];
+    scene.send(at(2, 53)).settle(&mut rows, 10);
+    assert_eq!(rows.each_ref().map(|row| row.counters.bytes_sent), [None, Some(0)]);
+    let last = [scene.close(&crowded), scene.close(&other)];
+    assert_eq!(last.map(|last| last.counters.unwrap().bytes_sent), [None, Some(0)]);
 }
 
 #[test]

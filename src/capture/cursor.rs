@@ -154,7 +154,7 @@ impl Cursor {
         for index in self.candidates(position, toward) {
             let span = self.spans[index];
             if best.is_some_and(|best| self.is_beyond(&span, best, position, toward)) {
-                break;
+                continue;
             }
             let Some(group) = self.group(index) else { continue };
             let is_elsewhere = |number| self.has_snapshot_beside(number, index);

@@ -100,7 +100,8 @@ impl UnusedReason {
 impl Example {
     /// A line of text. Only its beginning is kept, without control characters.
     pub fn of_line(number: u64, line: &[u8]) -> Self {
-        let begin = &line[..line.len().min(4 * MOST_TEXT_CHARS)];
+        // One character more than is kept, so that what was cut is marked.
+        let begin = &line[..line.len().min(4 * (MOST_TEXT_CHARS + 1))];
         let text = shorten(&String::from_utf8_lossy(begin), MOST_TEXT_CHARS).into_owned();
         Self { at: format!("line {number}"), text: (!text.is_empty()).then_some(text) }
     }
@@ -399,6 +400,16 @@ mod tests {
         let mut listed: Vec<String> = stats.unused.iter().map(Unused::describe).collect();
         listed.sort();
         assert_eq!(listed, ["dns record (line 3)", "sctp record (line 4: \"sctp of host b\")"]);
+    }
+
+    #[test]
+    fn of_a_long_line_as_much_is_given_as_fits_whatever_its_characters_take() {
+        for character in ["a", "é", "€", "🦀"] {
+            let example = Example::of_line(1, character.repeat(5_000).as_bytes());
+            let text = example.text.unwrap();
+            assert_eq!(text, character.repeat(MOST_TEXT_CHARS) + "…");
+        }
+        assert_eq!(Example::of_line(1, b"").text, None);
     }
 
     #[test]

@@ -331,6 +331,19 @@ mod tests {
     }
 
     #[test]
+    fn frames_that_are_no_ticks_are_counted_as_damage_with_all_their_bytes() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, ends) = journal(folder.path(), 4);
+        let whole = fs::read(&path).unwrap();
+        let foreign = [frame::pack(b"another version's tick").unwrap(), frame::pack(b"x").unwrap()].concat();
+        for at in [ends[1] as usize, whole.len()] {
+            fs::write(&path, [&whole[..at], &foreign, &whole[at..]].concat()).unwrap();
+            let (rows, _, damaged) = read_legible(&path);
+            assert_eq!((rows, damaged), (4, foreign.len() as u64), "at {at}");
+        }
+    }
+
+    #[test]
     fn ticks_cost_little_where_nothing_but_counters_changes() {
         let folder = tempfile::tempdir().unwrap();
         let (_, ends) = journal(folder.path(), 10);

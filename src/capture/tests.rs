@@ -158,6 +158,25 @@ fn the_statistics_of_each_row_group_are_those_of_its_rows() {
 }
 
 #[test]
+fn a_capture_knows_the_time_range_that_was_asked_for_and_a_growing_file_its_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let capture = CaptureFile::open(&written(folder.path())).unwrap();
+    assert_eq!(capture.window_us(), None);
+    let range = (full(4).ts_us, full(8).ts_us);
+    let capture = capture.within(range);
+    assert_eq!((capture.window_us(), capture.span_us(), capture.row_groups()), (Some(range), Some(range), 1));
+
+    let mut growing = PartialFile::create(&Dir::open(folder.path()).unwrap(), "growing.parquet").unwrap();
+    for number in 0..3 {
+        let mut group = RowGroup::default();
+        group.push(&full(number));
+        growing.append(&mut group, &Metadata::default()).unwrap();
+        let on_disk = fs::metadata(folder.path().join("growing.parquet")).unwrap().len();
+        assert_eq!(growing.bytes(), on_disk);
+    }
+}
+
+#[test]
 fn a_row_group_has_a_namespace_of_its_own_only_if_all_its_rows_are_of_it() {
     let folder = tempfile::tempdir().unwrap();
     let mut growing = PartialFile::create(&Dir::open(folder.path()).unwrap(), "x.parquet").unwrap();

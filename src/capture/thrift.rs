@@ -190,6 +190,17 @@ mod tests {
     }
 
     #[test]
+    fn a_list_of_fifteen_and_more_states_its_length_apart() {
+        // Field 1, a list of n numbers; field 2, i32: 5.
+        for length in [14_u8, 15, 16, 100] {
+            let head = if length < 15 { vec![0x19, length << 4 | 5] } else { vec![0x19, 0xF5, length] };
+            let bytes = [head, vec![2; length.into()], vec![0x15, 10, 0]].concat();
+            let walked = walk(&bytes).unwrap();
+            assert_eq!((walked.bytes, walked.integer(2)), (bytes.len(), Some(5)), "{length} numbers");
+        }
+    }
+
+    #[test]
     fn billions_of_nothing_are_refused() {
         let billions = [0xFF, 0xFF, 0xFF, 0xFF, 7];
         for kind in 0..16 {

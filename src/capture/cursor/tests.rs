@@ -46,8 +46,13 @@ fn cursor(folder: &Path) -> Cursor {
 
 /// The snapshots alone, in row groups of two ticks each.
 fn cursor_of_five_groups(folder: &Path) -> Cursor {
+    cursor_of_groups(folder, [[0, 1], [2, 3], [4, 5], [6, 7], [8, 9]])
+}
+
+/// Snapshots in row groups of these ticks.
+fn cursor_of_groups<const N: usize, const G: usize>(folder: &Path, groups: [[u32; N]; G]) -> Cursor {
     let mut growing = PartialFile::create(&Dir::open(folder).unwrap(), "y.parquet").unwrap();
-    for ticks in [[0, 1], [2, 3], [4, 5], [6, 7], [8, 9]] {
+    for ticks in groups {
         let mut group = RowGroup::default();
         for tick in ticks {
             [3, 7].into_iter().for_each(|conn_id| group.push(&row(conn_id, tick, Kind::Snapshot, 0)));
@@ -105,6 +110,22 @@ fn rows_of_a_time_range_are_told_with_both_of_its_ends_and_counted_from_the_foot
     let density = |tick: i64| (START_US + tick * 2_000_000, START_US + (tick * 2 + 1) * 1_000_000, 4);
     let groups: Vec<_> = cursor_of_five_groups(folder.path()).density().collect();
     assert_eq!(groups, [0, 1, 2, 3, 4].map(density));
+}
+
+#[test]
+fn the_nearest_sample_is_found_where_row_groups_overlap() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut cursor = cursor_of_groups(folder.path(), [[0, 4], [2, 3], [1, 9], [5, 7], [6, 8]]);
+    let time = |tick: i64| Position::Time(START_US + tick * 1_000_000);
+    for tick in 0..10_u32 {
+        for position in [Position::Tick(tick.into()), time(tick.into())] {
+            assert_eq!(ticks(&mut cursor, position, Toward::Later), Some(tick));
+            assert_eq!(ticks(&mut cursor, position, Toward::Earlier), Some(tick));
+        }
+        let between = Position::Time(START_US + i64::from(tick) * 1_000_000 + 500_000);
+        assert_eq!(ticks(&mut cursor, between, Toward::Earlier), Some(tick));
+        assert_eq!(ticks(&mut cursor, between, Toward::Later), Some(tick + 1).filter(|tick| *tick < 10));
+    }
 }
 
 #[test]

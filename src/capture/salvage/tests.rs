@@ -1,7 +1,12 @@
 //! What is said of a recording that did not end as it should.
 
+use std::fs;
+use std::io::Write as _;
+use std::sync::Arc;
+
 use parquet::file::metadata::{FileMetaData, KeyValue};
 
+use super::super::journal::Journal;
 use super::super::partial_file::PartialFile;
 use super::super::{Protocol, Row};
 use super::*;
@@ -119,4 +124,42 @@ fn a_row_group_whose_record_describes_no_capture_is_lost_and_counted() {
     let lost = found_with_arrow_schema("/////wgAAAAA////AAAAAA==");
     assert_eq!((lost.rows(), lost.rows_lost), (0, 3));
     assert!(lost.lost_sentence().unwrap().contains("at least 3 rows"));
+}
+
+/// What cannot be read of a folder with one row group, these bytes behind it, and a journal of the next one.
+fn illegible(behind: &[u8], journal: Option<fn(&mut Vec<u8>)>) -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = Arc::new(Dir::open(folder.path()).unwrap());
+    let mut group = RowGroup::default();
+    let push =
+        |group: &mut RowGroup| group.push(&Row::snapshot(1, Protocol::Udp, ("::1".parse().unwrap(), 53)));
+    push(&mut group);
+    let metadata = Metadata { ticks_taken: 1, ..Metadata::default() };
+    PartialFile::create(&dir, ROWS).unwrap().append(&mut group, &metadata).unwrap();
+    fs::OpenOptions::new().append(true).open(dir.path_of(ROWS)).unwrap().write_all(behind).unwrap();
+    if let Some(damage) = journal {
+        let mut written = Journal::create(&dir, 1).unwrap();
+        for ticks_taken in [2, 3] {
+            push(&mut group);
+            written.append(&mut group, &Metadata { ticks_taken, ..Metadata::default() }).unwrap();
+        }
+        let path = folder.path().join("journal-1");
+        let mut bytes = fs::read(&path).unwrap();
+        damage(&mut bytes);
+        fs::write(&path, bytes).unwrap();
+    }
+    Salvage::from(&dir).unwrap().illegible
+}
+
+#[test]
+fn what_stands_behind_the_last_row_group_is_lost_unless_a_whole_journal_has_it() {
+    assert_eq!(illegible(b"", None), [""; 0]);
+    let behind = ["10 bytes at the end of rows.parquet are not a complete row group"];
+    assert_eq!(illegible(b"0123456789", None), behind);
+    assert_eq!(illegible(b"0123456789", Some(|_| ())), [""; 0]);
+    let damaged = illegible(b"0123456789", Some(|bytes| bytes[40] ^= 1));
+    assert!(damaged.iter().any(|sentence| sentence == behind[0]), "{damaged:?}");
+    assert!(damaged.iter().any(|sentence| sentence.contains("journal-1")), "{damaged:?}");
+    let empty = illegible(b"0123456789", Some(Vec::clear));
+    assert!(empty.iter().any(|sentence| sentence == behind[0]), "{empty:?}");
 }

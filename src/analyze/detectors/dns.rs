@@ -67,7 +67,7 @@ impl Detector for Dns {
         id: "dns",
         title: "DNS tunnels and generated names",
         what_it_finds: "A program (or host) whose DNS queries carry data: tunnels (iodine, dnscat2, \
-            dns2tcp, dnstt), exfiltration in names, and C2 over DNS. Also one that looks up many domains \
+            dns2tcp, dnstt), exfiltration in names, C2 over DNS, and floods of random names (water torture). Also one that looks up many domains \
             that do not exist, as malware with a domain generation algorithm (DGA) does.",
         why_it_matters: "Almost every network allows DNS out. Data hidden in query names leaves through \
             the resolver, without a single connection to the attacker.",
@@ -89,7 +89,10 @@ impl Detector for Dns {
             answers 0.5, a generated domain 1.5. A known service subtracts 2.5, a domain that several \
             sources look up 1. If up to three other hosts used the source as a resolver at the time (DNS, \
             DoT or DoH), they are named, because the source may only forward their queries. Reverse \
-            look-ups (PTR, block lists: RFC 5782) are ignored. A total below 1 is not reported.\n\n\
+            look-ups (PTR, block lists: RFC 5782) are ignored. A total below 1 is not reported. Where 90 % of the \
+            responses say that there is nothing (NXDOMAIN, SERVFAIL, REFUSED), all sources together send one query per \
+            second or more, record types are usual and names are not long, it is reported as a flood of the domain's \
+            name servers, however many sources take part: each response of a tunnel carries data or a receipt.\n\n\
             Generated names: at least `min_dead_domains` registered domains within an hour that do not \
             exist (NXDOMAIN) weigh 1.5, twice as many 2, three times as many 2.5. If half of them look \
             generated, or if their letters together are distributed as in random text, that adds 1.5: \
@@ -101,15 +104,15 @@ impl Detector for Dns {
         evidence: "By size: number of queries and `min_questions`, mean query size and \
             `min_question_bytes`, mean answer size, bytes each way, the rate. By name: number of names \
             and `min_names`, their information and `min_information_bytes`, mean length and \
-            `long_name_chars`, share of unusual record types. Generated names: dead domains and \
+            `long_name_chars`, share of unusual record types, share of failed responses. Generated names: dead domains and \
             `min_dead_domains`, with examples. And the connections that carried the queries.",
         source: "G. Farnham, Detecting DNS Tunneling, SANS 2013; message sizes: RFC 1035, RFC 6891. Information: V. Paxson et al., Practical \
             Comprehensive Bounds on Surreptitious Communication Over DNS, USENIX Security 2013 (4 kB a day for one client and domain). Generated \
-            names: M. Antonakakis et al., From Throw-Away Traffic to Bots, USENIX Security 2012. ATT&CK T1071.004, T1048.003, T1568.002, T1572.",
+            names: M. Antonakakis et al., From Throw-Away Traffic to Bots, USENIX Security 2012. ATT&CK T1071.004, T1048.003, T1499.002, T1568.002, T1572.",
         section: Section::Security,
         method: Method::Statistics,
         signal: Signal::Tunnel,
-        attack: &["T1048.003", "T1071.004", "T1568.002", "T1572"],
+        attack: &["T1048.003", "T1071.004", "T1499.002", "T1568.002", "T1572"],
     };
 
     fn validate(config: &Thresholds) -> Result<(), String> {

@@ -10,7 +10,10 @@ pub(super) const FLOOD_OUT: Hypothesis = Hypothesis {
     summary: "A {process|host} sends far more to one destination than a client does. Bots are rented out for that.",
     stage: Some(Stage::Impact),
     joins: Joins::ProcessAndDestination,
-    needs: &[&[Sign::that(Signal::Abuse, |fact| !fact.is_inbound, "Flood:")]],
+    needs: &[&[
+        Sign::that(Signal::Abuse, |fact| !fact.is_inbound, "Flood:"),
+        Sign::that(Signal::Tunnel, |fact| fact.has_technique("T1499"), "Flood of queries:"),
+    ]],
     supports: &[
         Sign::any(Signal::Spike, "Rate anomaly:"),
         Sign::any(Signal::Unanswered, "Attempts without an answer:"),

@@ -11,7 +11,11 @@ pub(super) const TUNNEL: Hypothesis = Hypothesis {
         everything else.",
     stage: Some(Stage::CommandAndControl),
     joins: Joins::ProcessAndDestination,
-    needs: &[&[Sign::any(Signal::Tunnel, "More data than the protocol needs:")]],
+    needs: &[&[Sign::that(
+        Signal::Tunnel,
+        |fact| !fact.has_technique("T1499"),
+        "More data than the protocol needs:",
+    )]],
     supports: &[
         Sign::any(Signal::Periodic, "Periodic connections:"),
         Sign::any(Signal::SuspiciousProcess, "Suspicious process:"),

@@ -55,6 +55,12 @@ impl Question {
         self
     }
 
+    /// Without a response.
+    pub(crate) fn unanswered(mut self) -> Self {
+        (self.response_code, self.answer_bytes) = (None, None);
+        self
+    }
+
     /// With answers of this length.
     pub(crate) fn answered_by(mut self, bytes: u32) -> Self {
         self.answer_bytes = Some(bytes);

@@ -1,4 +1,5 @@
-//! Tunnels by the names that are asked for: many different ones under one domain, which say more than names do.
+//! Tunnels by the names that are asked for: many different ones under one domain, which say more than names do. And
+//! floods, whose names are as random, and of which nothing comes back.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,6 +29,16 @@ const USUAL_TYPES: [&str; 7] = ["A", "AAAA", "HTTPS", "SVCB", "PTR", "SRV", "SOA
 /// Mean length of answers, as text, from which on they are long: six addresses.
 const LONG_ANSWER_BYTES: f64 = 100.0;
 
+/// Response codes of queries that got nothing.
+const FAILURES: [&str; 3] = ["NXDOMAIN", "SERVFAIL", "REFUSED"];
+
+/// Share of failed responses from which on nothing comes back: of a tunnel, each response carries data or a receipt.
+const FLOOD_FAILED: f64 = 0.9;
+
+/// Queries per second for one domain, of all sources together, that are a load for its servers: a lower bound, as
+/// floods have thousands.
+const FLOOD_RATE: f64 = 1.0;
+
 /// Sources from which on a domain is asked for by many.
 const SEVERAL_SOURCES: usize = 3;
 
@@ -50,17 +61,34 @@ pub(super) fn findings(scene: &Scene<'_>, queries: &Queries<'_>, config: &Thresh
         }
     }
     let of_domain = |(domain, sources): (_, BTreeMap<_, Vec<u32>>)| {
-        let all = sources.len();
+        let asking = Asking::of(&sources, queries);
         let of_source = move |(source, rows): (_, Vec<u32>)| {
             if rows.len() < config.min_names as usize {
                 return None;
             }
             let questions: Vec<Query<'_>> = rows.iter().map(|row| queries.get(*row as usize)).collect();
-            Names::of(domain, &questions, config)?.finding(scene, source, &questions, all, config)
+            Names::of(domain, &questions, config)?.finding(scene, source, &questions, &asking, config)
         };
         sources.into_iter().filter_map(of_source).collect::<Vec<_>>()
     };
     domains.into_iter().flat_map(of_domain).collect()
+}
+
+/// All who look up names under one domain.
+struct Asking {
+    sources: usize,
+    /// Queries per second of all of them.
+    rate: f64,
+}
+
+impl Asking {
+    fn of(sources: &BTreeMap<Source<'_>, Vec<u32>>, queries: &Queries<'_>) -> Self {
+        let rows = || sources.values().flatten().copied();
+        let ts_us = |row: Option<u32>| row.map_or(0, |row| queries.get(row as usize).ts_us);
+        // Queries are in the order of time.
+        let span_s = (ts_us(rows().max()) - ts_us(rows().min())) as f64 / 1e6;
+        Self { sources: sources.len(), rate: rows().count() as f64 / span_s.max(1.0) }
+    }
 }
 
 /// The names that one source asked for under one domain.
@@ -75,6 +103,8 @@ struct Names<'a> {
     information: f64,
     unusual_types: f64,
     answer_bytes: f64,
+    /// Share of the responses that say that there is nothing; 0 if hardly any response was seen.
+    failed: f64,
     rate: f64,
     span_s: f64,
     example: &'a str,
@@ -96,6 +126,9 @@ impl<'a> Names<'a> {
         let is_unusual = |query: &&Query<'_>| query.query_type.is_some_and(|t| !USUAL_TYPES.contains(&t));
         let unusual = questions.iter().filter(is_unusual).count() as f64;
         let answered: u64 = questions.iter().filter_map(|query| query.answer_bytes).map(u64::from).sum();
+        let is_failed = |query: &&Query<'_>| query.response_code.is_some_and(|code| FAILURES.contains(&code));
+        let failed = questions.iter().filter(is_failed).count() as f64;
+        let responses = questions.iter().filter(|query| query.response_code.is_some()).count();
         let example = questions.iter().map(|query| query.query_name).max_by_key(|name| name.len())?;
         Some(Self {
             domain,
@@ -105,10 +138,21 @@ impl<'a> Names<'a> {
             information: entropy_bits(&names) * chars as f64 / 8.0 / (span_s / DAY_S).max(1.0),
             unusual_types: unusual / all,
             answer_bytes: answered as f64 / all,
+            failed: if responses < config.min_names as usize { 0.0 } else { failed / responses as f64 },
             rate: all / span_s.max(1.0),
             span_s,
             example,
         })
+    }
+
+    /// Whether the names are there to occupy the domain's name servers. A tunnel gets answers from its own server, and
+    /// makes use of the length of a name.
+    fn is_flood(&self, asking: &Asking, config: &Thresholds) -> bool {
+        self.failed >= FLOOD_FAILED
+            && asking.rate >= FLOOD_RATE
+            && self.unusual_types < 0.5
+            && self.mean_chars < config.long_name_chars
+            && self.long < config.min_names as usize
     }
 
     /// What the names weigh; none if they say no more than names do.
@@ -122,7 +166,7 @@ impl<'a> Names<'a> {
         }
     }
 
-    fn factors(&self, sources: usize, config: &Thresholds) -> Vec<Factor> {
+    fn factors(&self, asking: &Asking, config: &Thresholds) -> Vec<Factor> {
         let says = |holds: bool, id, weight, says: String| holds.then(|| Factor::new(id, weight, says));
         let facts = [
             says(
@@ -170,10 +214,11 @@ impl<'a> Names<'a> {
                 format!("{} belongs to a known service", self.domain),
             ),
             says(
-                sources >= SEVERAL_SOURCES,
+                // A flood may have many sources.
+                asking.sources >= SEVERAL_SOURCES && !self.is_flood(asking, config),
                 "dns-common-domain",
                 -1.0,
-                format!("{sources} sources look up names under {}", self.domain),
+                format!("{} sources look up names under {}", asking.sources, self.domain),
             ),
         ];
         facts.into_iter().flatten().collect()
@@ -184,7 +229,7 @@ impl<'a> Names<'a> {
         scene: &Scene<'_>,
         source: Source<'_>,
         questions: &[Query<'a>],
-        sources: usize,
+        asking: &Asking,
         config: &Thresholds,
     ) -> Option<Finding> {
         let weight = self.weight(config)?;
@@ -193,7 +238,7 @@ impl<'a> Names<'a> {
         let owners: BTreeSet<u32> = questions.iter().filter_map(|query| query.process).collect();
         let owners: Vec<_> = owners.into_iter().map(|row| scene.processes.get(row as usize)).collect();
         let mut appraisal = Appraisal::of_programs(&owners);
-        appraisal.extend(self.factors(sources, config));
+        appraisal.extend(self.factors(asking, config));
         let sum = weight + appraisal.total();
         if sum < LEAST {
             return None;
@@ -215,17 +260,32 @@ impl<'a> Names<'a> {
                 clients.join(", ")
             ));
         }
+        let is_flood = self.is_flood(asking, config);
+        if is_flood {
+            explanation.push(format!(
+                "{:.0} % of the responses say that there is nothing: random names, which no cache has, occupy \
+                 the resolver and the name servers of the domain.",
+                100.0 * self.failed
+            ));
+        }
         explanation.extend(appraisal.sentences());
         let judgement = Judgement {
             severity: appraisal.severity(weight),
             confidence: Confidence::new(0.35 + 0.1 * sum),
-            title: format!(
-                "{source}: possible DNS tunnel to {}, {} different names of {:.0} characters",
-                self.domain, self.different, self.mean_chars
-            ),
+            title: if is_flood {
+                format!(
+                    "{source}: possible flood of DNS queries for random names under {}, {} different names",
+                    self.domain, self.different
+                )
+            } else {
+                format!(
+                    "{source}: possible DNS tunnel to {}, {} different names of {:.0} characters",
+                    self.domain, self.different, self.mean_chars
+                )
+            },
             explanation: explanation.join(" "),
             false_positives: String::new(),
-            attack: vec!["T1071.004", "T1572"],
+            attack: if is_flood { vec!["T1499.002"] } else { vec!["T1071.004", "T1572"] },
             entities: asked.entities(scene, Some(self.domain)),
         };
         let measurements = vec![
@@ -236,6 +296,7 @@ impl<'a> Names<'a> {
                 .against(config.long_name_chars),
             Measurement::new("share of unusual record types", self.unusual_types, "").against(0.5),
             Measurement::new("mean answer", self.answer_bytes, "bytes").against(LONG_ANSWER_BYTES),
+            Measurement::new("share of failed responses", self.failed, "").against(FLOOD_FAILED),
             Measurement::new("rate", self.rate, "queries/s"),
             Measurement::new("weight of the evidence", sum, "").against(2.0),
         ];

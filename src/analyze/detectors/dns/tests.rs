@@ -89,6 +89,53 @@ fn names_of_services_reversed_addresses_and_the_same_name_again_are_no_tunnel() 
 }
 
 #[test]
+fn random_names_that_all_fail_are_a_flood_and_no_tunnel() {
+    let title = |chars: usize, failing: usize| {
+        let question = |n: usize| {
+            let question = Question::of(format!("{}.victim.example", coded(n, chars)));
+            if n % 10 < failing { question.without_such_name() } else { question }
+        };
+        the_only(asking(600, question).findings).judgement
+    };
+    let flood = title(18, 9);
+    assert_eq!(
+        flood.title,
+        "app: possible flood of DNS queries for random names under victim.example, 600 different names"
+    );
+    assert_eq!(flood.attack, ["T1499.002"]);
+    assert!(flood.explanation.contains("90 % of the responses"), "{}", flood.explanation);
+    for (chars, failing) in [(18, 8), (60, 10)] {
+        let tunnel = title(chars, failing);
+        assert!(tunnel.title.contains("possible DNS tunnel"), "{chars} {failing}: {}", tunnel.title);
+    }
+}
+
+#[test]
+fn a_flood_of_several_sources_is_one_and_queries_without_a_response_say_nothing() {
+    let titles = |of: &dyn Fn(usize, Question) -> Question| {
+        let mut capture = Capture::new(900);
+        for (pid, app) in (1..).zip(["a", "b", "c", "d"]) {
+            let way = Conn::to("192.168.1.1", 53).udp().by(app, pid).lasting(800.0).bytes(40, 100);
+            capture.add(way.packets_sent(1));
+            for n in 0..200 {
+                let name = format!("{}.victim.example", coded(n * 4 + pid as usize, 18));
+                capture.ask(of(n, Question::of(name).by(app, pid)).at(n as f64 * 4.0 + f64::from(pid)));
+            }
+        }
+        capture.run::<Dns>().findings.into_iter().map(|finding| finding.judgement.title).collect::<Vec<_>>()
+    };
+    let is_flood = |title: &String| title.contains("flood of DNS queries");
+    let all = titles(&|_, question| question.without_such_name());
+    assert!(all.len() == 4 && all.iter().all(is_flood), "{all:?}");
+    // Of three in four, no response was seen.
+    let some =
+        titles(&|n, question| if n % 4 == 0 { question.without_such_name() } else { question.unanswered() });
+    assert!(some.len() == 4 && some.iter().all(is_flood), "{some:?}");
+    let none = titles(&|_, question| question.unanswered());
+    assert!(!none.iter().any(is_flood), "{none:?}");
+}
+
+#[test]
 fn many_domains_that_do_not_exist_are_generated() {
     let output = asking(30, |n| Question::of(format!("{}.com", coded(n, 14))).without_such_name());
     let finding = the_only(output.findings);

@@ -55,6 +55,22 @@ fn many_connections_make_a_total() {
 }
 
 #[test]
+fn a_log_without_states_has_totals_too() {
+    let of = |change: fn(Conn) -> Conn| {
+        let mut capture = Capture::new(30_000);
+        for n in 0..50 {
+            let conn = Conn::to("203.0.113.9", 443).by("agent", 7).at(f64::from(n) * 400.0).lasting(300.0);
+            capture.add(change(conn));
+        }
+        findings(&capture).into_iter().map(|finding| finding.judgement.title).collect::<Vec<_>>()
+    };
+    let (with, without) = (of(|conn| conn), of(Conn::stateless));
+    assert!(with == without && with.len() == 1, "{with:?} {without:?}");
+    let refused = of(|conn| conn.refused().stateless());
+    assert!(refused.is_empty(), "{refused:?}");
+}
+
+#[test]
 fn the_score_of_the_total_is_ritas() {
     for (hours, score) in
         [(0.5, 0.0), (1.0, 0.2), (2.5, 0.3), (4.0, 0.4), (8.0, 0.6), (12.0, 0.8), (90.0, 0.8)]

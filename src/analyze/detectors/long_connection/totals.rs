@@ -1,6 +1,6 @@
 //! How long each pair of a source and another host is connected.
 
-use crate::capture::{Protocol, TcpState};
+use crate::capture::Protocol;
 use crate::model::groups::Groups;
 use crate::model::ids::SourceId;
 use crate::model::records::{Direction, TextId};
@@ -31,7 +31,7 @@ impl PairId {
     /// The pair of a connection with another host that was established.
     fn new(socket: &Socket<'_>, sockets: &Sockets<'_>, row: usize) -> Option<Self> {
         let addr = sockets.remote_addr_id(row)?;
-        let was_established = socket.protocol != Protocol::Tcp || socket.was_in(TcpState::Established);
+        let was_established = socket.protocol != Protocol::Tcp || socket.was_established();
         (was_established && socket.direction != Some(Direction::Internal)).then(|| Self {
             source: sockets.source_id(row),
             addr,

@@ -73,7 +73,7 @@ fn joined_file(file: &CaptureFile, joint: Joint) -> JoinedFile {
     }
 }
 
-/// The interval changes of all files, including a different interval in the next file.
+/// The interval changes of all files; one that two files in a row tell of is listed once.
 fn interval_changes(all: &[&Metadata]) -> Vec<IntervalChange> {
     let mut changes: Vec<IntervalChange> =
         all.iter().flat_map(|metadata| metadata.interval_changes.iter().copied()).collect();

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::*;
+use crate::capture::Pause;
 
 fn source(name: &str, status: SourceStatus) -> SourceReport {
     SourceReport { name: name.to_owned(), status, detail: format!("{status:?}") }
@@ -88,4 +89,57 @@ fn the_first_three_files_that_were_recovered_are_named_and_the_others_counted() 
         recovered(&files(&five)).unwrap(),
         "a: Cut. b: Cut. c: Cut. 2 more files had to be recovered."
     );
+}
+
+#[test]
+fn what_each_file_says_of_its_recording_is_in_the_account_of_all() {
+    let change = |tick| IntervalChange { at_us: 7, tick, interval_ms: 9_000, cpu_percent: 1.5 };
+    let pause = |ticks| Pause { from_us: 1, to_us: 2, ticks, rows: 3 };
+    let first = Metadata {
+        boot_id: Some("a".to_owned()),
+        interval_ms: 5_000,
+        interval_changes: vec![change(4), change(8)],
+        pauses: vec![pause(1)],
+        host_addresses: vec!["10.0.0.2".to_owned()],
+        ticks_taken: 10,
+        ticks_late: 1,
+        rows: 100,
+        events_lost: Some(2),
+        start_us: 100,
+        end_us: 200,
+        start_mono_ns: 10,
+        end_mono_ns: 20,
+        ..Metadata::default()
+    };
+    let second = Metadata {
+        interval_ms: 1_000,
+        interval_changes: vec![change(8), change(12)],
+        pauses: vec![pause(2)],
+        host_addresses: vec!["10.0.0.3".to_owned()],
+        ticks_taken: 6,
+        rows: 50,
+        start_us: 200,
+        end_us: 300,
+        start_mono_ns: 20,
+        end_mono_ns: 30,
+        ..first.clone()
+    };
+    let account = |second: &Metadata, link| {
+        let file = |metadata: &Metadata| CaptureFile::new(Path::new("x.parquet"), vec![], metadata.clone());
+        of(&[file(&first), file(second)], &[Link::First, link], &[Joint::default(); 2])
+    };
+    let all = account(&second, Link::Follows);
+    assert_eq!(all.interval_ms, 5_000);
+    assert_eq!(all.interval_changes, [change(4), change(8), change(12)]);
+    assert_eq!(all.pauses, [pause(1), pause(2)]);
+    assert_eq!(all.host_addresses, ["10.0.0.2", "10.0.0.3"]);
+    assert_eq!((all.rows, all.ticks_late, all.events_lost), (150, 2, Some(4)));
+    assert_eq!(all.ticks_taken, 15, "the last snapshot of one is the first of the other");
+    assert_eq!((all.start_us, all.end_us, all.start_mono_ns, all.end_mono_ns), (100, 300, 10, 30));
+    assert_eq!(all.boot_id.as_deref(), Some("a"));
+
+    let rebooted = Metadata { boot_id: Some("b".to_owned()), events_lost: None, ..second };
+    let all = account(&rebooted, Link::Restart(true));
+    assert_eq!((all.ticks_taken, all.boot_id, all.events_lost), (16, None, None));
+    assert_eq!((all.start_mono_ns, all.end_mono_ns), (0, 0), "two clocks");
 }

@@ -4,11 +4,11 @@ use super::appraisal::Appraisal;
 use crate::Result;
 use crate::model::detector::{Context, Outcome, Output};
 use crate::model::finding::Finding;
-use crate::model::members::Members;
 use crate::model::orientation::Orientation;
 use crate::model::peers::{Peer, PeerId, Peers};
 use crate::model::processes::Processes;
 use crate::model::records::TextId;
+use crate::model::socket_subset::SocketSubset;
 use crate::model::sockets::{Socket, Sockets};
 use crate::model::surroundings::Surroundings;
 
@@ -57,7 +57,7 @@ impl<'a> Scene<'a> {
     }
 
     /// Appraises the connections of a finding: their programs and their destination.
-    pub fn appraise(&self, members: Members<'_, '_>) -> Appraisal {
+    pub fn appraise(&self, members: SocketSubset<'_, '_>) -> Appraisal {
         Appraisal::new(members, &self.processes, self.surroundings)
     }
 

@@ -189,7 +189,7 @@ fn a_packet_socket_is_no_listener() {
         let tables = capture.tables();
         let mut finding = by("process", Medium).of("sniff").0;
         finding.evidence =
-            Sockets::new(&tables).unwrap().members(&[0]).evidence(vec![Measurement::new("x", 1.0, "")]);
+            Sockets::new(&tables).unwrap().subset(&[0]).evidence(vec![Measurement::new("x", 1.0, "")]);
         let facts = fact::facts(&[&finding], &tables).unwrap();
         assert_eq!(facts[0].is_listener, is_listener, "{protocol:?}");
     }

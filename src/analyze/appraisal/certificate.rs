@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::{Factor, domains};
-use crate::model::members::Members;
+use crate::model::socket_subset::SocketSubset;
 
 /// Attributes in the names of certificates that attack frameworks and remote access trojans make by default, from their
 /// source code and documentation.
@@ -49,7 +49,7 @@ struct Shown<'a> {
 
 /// The facts about the certificates of connections; inside the network (`leaves` is false), where services have certificates
 /// of their own, only those of attack frameworks.
-pub(super) fn factors(members: Members<'_, '_>, leaves: bool) -> Vec<Factor> {
+pub(super) fn factors(members: SocketSubset<'_, '_>, leaves: bool) -> Vec<Factor> {
     let certificates: BTreeSet<Shown<'_>> = members
         .iter()
         .filter_map(|socket| {
@@ -177,7 +177,7 @@ mod tests {
         capture.add(Conn::to("198.51.100.1", 443).named(name).certified(subject, issuer));
         let tables = capture.tables();
         let sockets = Sockets::new(&tables).unwrap();
-        let factors = factors(sockets.members(&[0]), leaves);
+        let factors = factors(sockets.subset(&[0]), leaves);
         factors.into_iter().map(|factor| (factor.id, factor.weight)).collect()
     }
 

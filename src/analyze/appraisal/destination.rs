@@ -7,8 +7,8 @@ use crate::analyze::services::is_usual_port;
 use crate::capture::{Application, Protocol};
 use crate::humanize;
 use crate::model::address_lookups;
-use crate::model::members::Members;
 use crate::model::records::{Direction, Scope};
+use crate::model::socket_subset::SocketSubset;
 use crate::model::sockets::{Socket, Source};
 use crate::model::surroundings::Surroundings;
 
@@ -35,7 +35,7 @@ const ATTACK_TOOL_PORTS_INSIDE: [u16; 4] = [1337, 4444, 31_337, 50_050];
 const MIN_SOURCES: usize = 4;
 
 /// The facts about where some connections go. Those that a remote opened say nothing here.
-pub(super) fn factors(members: Members<'_, '_>, surroundings: &Surroundings<'_>) -> Vec<Factor> {
+pub(super) fn factors(members: SocketSubset<'_, '_>, surroundings: &Surroundings<'_>) -> Vec<Factor> {
     let Some(socket) = members.first() else { return Vec::new() };
     let Some((addr, port)) = socket.remote().filter(|_| socket.direction != Some(Direction::Inbound)) else {
         return Vec::new();
@@ -74,7 +74,7 @@ fn of_place(socket: &Socket<'_>, addr: &str, surroundings: &Surroundings<'_>) ->
 }
 
 fn of_service(
-    members: Members<'_, '_>,
+    members: SocketSubset<'_, '_>,
     socket: &Socket<'_>,
     port: u16,
     surroundings: &Surroundings<'_>,
@@ -122,7 +122,7 @@ pub fn is_attack_tool_port_inside(socket: &Socket<'_>) -> bool {
     is_other_host && is_of_tool && socket.protocol == Protocol::Tcp
 }
 
-fn of_name(members: Members<'_, '_>, surroundings: &Surroundings<'_>) -> Option<Factor> {
+fn of_name(members: SocketSubset<'_, '_>, surroundings: &Surroundings<'_>) -> Option<Factor> {
     let names: BTreeSet<&str> = members.iter().filter_map(|socket| socket.remote_name).collect();
     let is_rented = |name: &&&str| domains::is_dynamic(name) && !address_lookups::is_service(name);
     if let Some(name) = names.iter().find(is_rented) {
@@ -194,7 +194,7 @@ fn is_web(socket: &Socket<'_>) -> bool {
 /// Programs that greet a server of their own have no use for the address from which they do; one that reports to somebody
 /// else says where it runs.
 fn of_lookup(
-    members: Members<'_, '_>,
+    members: SocketSubset<'_, '_>,
     socket: &Socket<'_>,
     surroundings: &Surroundings<'_>,
 ) -> Option<Factor> {
@@ -216,7 +216,7 @@ fn is_outside(socket: &Socket<'_>, surroundings: &Surroundings<'_>) -> bool {
 
 fn of_prevalence(
     addr: &str,
-    members: Members<'_, '_>,
+    members: SocketSubset<'_, '_>,
     socket: &Socket<'_>,
     surroundings: &Surroundings<'_>,
 ) -> Option<Factor> {
@@ -250,7 +250,7 @@ fn of_prevalence(
 }
 
 /// Within the network, who is down is usually one's own, and kept in view by a monitor.
-fn of_failure(members: Members<'_, '_>, surroundings: &Surroundings<'_>) -> Option<Factor> {
+fn of_failure(members: SocketSubset<'_, '_>, surroundings: &Surroundings<'_>) -> Option<Factor> {
     let leaves = members.iter().any(|socket| surroundings.leaves_network(&socket));
     let is_tcp = |socket: &Socket<'_>| socket.protocol == Protocol::Tcp;
     let all = members.iter().filter(is_tcp).count();
@@ -284,7 +284,7 @@ mod tests {
         let rows: Vec<usize> = (0..sockets.len())
             .filter(|row| sockets.get(*row).remote().is_some_and(|r| r.0 == addr))
             .collect();
-        factors(sockets.members(&rows), &surroundings).into_iter().map(|factor| factor.id).collect()
+        factors(sockets.subset(&rows), &surroundings).into_iter().map(|factor| factor.id).collect()
     }
 
     #[test]

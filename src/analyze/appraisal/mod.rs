@@ -22,8 +22,8 @@ mod program;
 use std::collections::BTreeSet;
 
 use crate::model::finding::Severity;
-use crate::model::members::Members;
 use crate::model::processes::{Process, Processes};
+use crate::model::socket_subset::SocketSubset;
 use crate::model::surroundings::Surroundings;
 
 /// One fact and what it says.
@@ -62,7 +62,11 @@ pub struct Appraisal {
 
 impl Appraisal {
     /// What is known of the connections of a finding: their programs and their destination.
-    pub fn new(members: Members<'_, '_>, processes: &Processes<'_>, surroundings: &Surroundings<'_>) -> Self {
+    pub fn new(
+        members: SocketSubset<'_, '_>,
+        processes: &Processes<'_>,
+        surroundings: &Surroundings<'_>,
+    ) -> Self {
         let rows: BTreeSet<usize> =
             members.iter().filter_map(|socket| socket.process).map(|row| row as usize).collect();
         let known: Vec<_> =

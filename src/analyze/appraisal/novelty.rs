@@ -3,9 +3,9 @@
 use super::{Factor, Surroundings};
 use crate::analyze::learn;
 use crate::baseline::{Baseline, Fact, Kind, Standing};
-use crate::model::members::Members;
 use crate::model::processes::Process;
 use crate::model::records::Direction;
+use crate::model::socket_subset::SocketSubset;
 
 /// Of the days that a baseline covers, the share on which something usual was seen.
 const USUAL_SHARE: f64 = 0.5;
@@ -16,14 +16,14 @@ const USUAL_DAYS: u32 = 3;
 /// The facts about some connections against the baseline; none without one.
 pub(super) fn factors(
     owners: &[(Process<'_>, Option<&str>)],
-    members: Members<'_, '_>,
+    members: SocketSubset<'_, '_>,
     surroundings: &Surroundings<'_>,
 ) -> Vec<Factor> {
     let Some(baseline) = surroundings.baseline() else { return Vec::new() };
     of_contact(members, baseline).into_iter().chain(of_programs(owners, baseline)).collect()
 }
 
-fn of_contact(members: Members<'_, '_>, baseline: &Baseline) -> Option<Factor> {
+fn of_contact(members: SocketSubset<'_, '_>, baseline: &Baseline) -> Option<Factor> {
     let socket = members.first().filter(|socket| socket.direction == Some(Direction::Outbound))?;
     let (destination, contact) = learn::destination(&socket)?;
     let (addr, program) = (socket.remote()?.0, socket.process_name.unwrap_or("this program"));

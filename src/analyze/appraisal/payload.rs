@@ -7,9 +7,9 @@
 use super::destination::is_web_port;
 use super::{Factor, certificate};
 use crate::capture::{Application, Protocol};
-use crate::model::members::Members;
 use crate::model::payloads::title;
 use crate::model::records::Direction;
+use crate::model::socket_subset::SocketSubset;
 use crate::model::sockets::{Socket, Source};
 use crate::model::surroundings::Surroundings;
 
@@ -53,7 +53,7 @@ const MIN_RECOGNISED: usize = 3;
 const MIN_OTHER_DESTINATIONS: usize = 5;
 
 /// The facts about the payload of connections. Those that a remote opened say nothing here.
-pub fn factors(members: Members<'_, '_>, surroundings: &Surroundings<'_>) -> Vec<Factor> {
+pub fn factors(members: SocketSubset<'_, '_>, surroundings: &Surroundings<'_>) -> Vec<Factor> {
     let Some(socket) = members.first().filter(|socket| socket.direction != Some(Direction::Inbound)) else {
         return Vec::new();
     };
@@ -86,7 +86,7 @@ pub fn is_of_control(protocol: &str) -> bool {
 }
 
 fn of_protocol(
-    members: Members<'_, '_>,
+    members: SocketSubset<'_, '_>,
     socket: &Socket<'_>,
     surroundings: &Surroundings<'_>,
 ) -> Option<Factor> {
@@ -115,7 +115,7 @@ fn of_protocol(
 }
 
 /// TLS without a server name, beyond what a missing name on a web port says already.
-fn of_server_name(members: Members<'_, '_>, surroundings: &Surroundings<'_>) -> Option<Factor> {
+fn of_server_name(members: SocketSubset<'_, '_>, surroundings: &Surroundings<'_>) -> Option<Factor> {
     if !surroundings.has_names() {
         return None;
     }
@@ -137,7 +137,7 @@ fn of_server_name(members: Members<'_, '_>, surroundings: &Surroundings<'_>) -> 
 /// A program has one TLS library or two, and uses them for all of its destinations; a host has several, and agents that
 /// contact one server with their own.
 fn of_client(
-    members: Members<'_, '_>,
+    members: SocketSubset<'_, '_>,
     socket: &Socket<'_>,
     surroundings: &Surroundings<'_>,
 ) -> Option<Factor> {
@@ -174,7 +174,7 @@ mod tests {
         let rows: Vec<usize> = (0..sockets.len())
             .filter(|row| sockets.get(*row).remote().is_some_and(|r| r.0 == addr))
             .collect();
-        let factors = factors(sockets.members(&rows), &surroundings);
+        let factors = factors(sockets.subset(&rows), &surroundings);
         factors.into_iter().map(|factor| (factor.id, factor.weight)).collect()
     }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::Factor;
 use crate::analyze::programs::{self, Lolbin};
-use crate::model::members::Members;
 use crate::model::processes::{Process, is_windows_path};
+use crate::model::socket_subset::SocketSubset;
 
 /// Programs that monitor a host, keep it up to date or set its clock, and report on a timer.
 const AGENTS: &[&str] = &[
@@ -86,7 +86,7 @@ pub(super) fn factors(owners: &[Process<'_>]) -> Vec<Factor> {
 }
 
 /// Programs of several names that do one thing together.
-pub(super) fn many_names(members: Members<'_, '_>) -> Option<Factor> {
+pub(super) fn many_names(members: SocketSubset<'_, '_>) -> Option<Factor> {
     let names: BTreeSet<&str> = members.iter().filter_map(|socket| socket.process_name).collect();
     (names.len() > 1)
         .then(|| Factor::new("program-many-names", 1.5, format!("it runs under {} names", names.len())))

@@ -130,7 +130,7 @@ impl Detector for BruteForce {
 }
 
 fn finding(sockets: &Sockets<'_>, attack: &Attack<'_>, config: &Thresholds) -> Finding {
-    let members = sockets.members(&attack.rows);
+    let members = sockets.subset(&attack.rows);
     let leaves =
         attack.side == Side::Client && members.iter().any(|s| s.direction != Some(Direction::Internal));
     let is_outside = members.iter().any(|socket| socket.is_beyond_local_networks());

@@ -18,9 +18,9 @@ use crate::model::detector::{
 };
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
 use crate::model::frame::{DataFrame, df};
-use crate::model::members::Members;
 use crate::model::records::Direction;
 use crate::model::section::Section;
+use crate::model::socket_subset::SocketSubset;
 use crate::model::sockets::{Socket, Sockets};
 
 /// Windows that a recording must have for a normal rate to be known.
@@ -142,7 +142,7 @@ impl Detector for Burst {
 }
 
 fn finding(sockets: &Sockets<'_>, episode: &Episode<'_>, config: &Thresholds) -> Finding {
-    let members = sockets.members(&episode.rows);
+    let members = sockets.subset(&episode.rows);
     let severity = severity(episode, members, config);
     let judgement = Judgement {
         severity,
@@ -157,7 +157,7 @@ fn finding(sockets: &Sockets<'_>, episode: &Episode<'_>, config: &Thresholds) ->
     Finding::new(&Burst::ABOUT, judgement, evidence)
 }
 
-fn severity(episode: &Episode<'_>, members: Members<'_, '_>, config: &Thresholds) -> Severity {
+fn severity(episode: &Episode<'_>, members: SocketSubset<'_, '_>, config: &Thresholds) -> Severity {
     if episode.metric == Metric::Bytes {
         return Severity::Info;
     }

@@ -20,9 +20,9 @@ use crate::capture::Protocol;
 use crate::humanize;
 use crate::model::detector::{About, Context, Detector, Method, Outcome, Signal, not_negative, positive};
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
-use crate::model::members::Members;
 use crate::model::peers::PeerId;
 use crate::model::section::Section;
+use crate::model::socket_subset::SocketSubset;
 use crate::model::sockets::{Socket, Source};
 
 /// Sessions under remote control.
@@ -157,11 +157,11 @@ fn findings(scene: &Scene<'_>, config: &Thresholds) -> Vec<Finding> {
     };
     let sessions = scene
         .by_peer(|peer, _| is_client(peer), leaves)
-        .filter(|(peer, rows)| is_session(scene.sockets.members(rows), config) && !is_ftp_data(peer));
+        .filter(|(peer, rows)| is_session(scene.sockets.subset(rows), config) && !is_ftp_data(peer));
     let mut crowds = Crowds::default();
     let mut suspicious = Vec::new();
     for (peer, rows) in sessions {
-        let members = scene.sockets.members(&rows);
+        let members = scene.sockets.subset(&rows);
         crowds.add(&peer, members);
         let mut appraisal = scene.appraise(members);
         let longest = longest_s(members, config);
@@ -174,7 +174,7 @@ fn findings(scene: &Scene<'_>, config: &Thresholds) -> Vec<Finding> {
     }
     let mut findings = Vec::new();
     for (peer, rows, mut appraisal) in suspicious {
-        let members = scene.sockets.members(&rows);
+        let members = scene.sockets.subset(&rows);
         appraisal.extend(crowds.like_others(&peer, members, scene, config));
         if is_reported(&appraisal, members, config) {
             findings.push(finding(&peer, members, &appraisal, config));
@@ -183,17 +183,17 @@ fn findings(scene: &Scene<'_>, config: &Thresholds) -> Vec<Finding> {
     findings
 }
 
-fn is_reported(appraisal: &Appraisal, members: Members<'_, '_>, config: &Thresholds) -> bool {
+fn is_reported(appraisal: &Appraisal, members: SocketSubset<'_, '_>, config: &Thresholds) -> bool {
     appraisal.severity(weight(members, appraisal, config)) >= Severity::Medium
 }
 
-fn is_session(members: Members<'_, '_>, config: &Thresholds) -> bool {
+fn is_session(members: SocketSubset<'_, '_>, config: &Thresholds) -> bool {
     members.iter().any(|socket| socket.was_established())
         && longest_s(members, config) >= SHORTEST * config.min_duration_s
 }
 
 /// What a session weighs by itself.
-fn weight(members: Members<'_, '_>, appraisal: &Appraisal, config: &Thresholds) -> f64 {
+fn weight(members: SocketSubset<'_, '_>, appraisal: &Appraisal, config: &Thresholds) -> f64 {
     let has_more_than_a_port =
         || appraisal.raising().any(|factor| factor.id != PORT_UNUSUAL) || is_handed_in(members);
     match longest_s(members, config) / config.min_duration_s {
@@ -204,7 +204,7 @@ fn weight(members: Members<'_, '_>, appraisal: &Appraisal, config: &Thresholds) 
 }
 
 /// Whether much more was sent than received.
-fn is_handed_in(members: Members<'_, '_>) -> bool {
+fn is_handed_in(members: SocketSubset<'_, '_>) -> bool {
     let sum = |field: fn(&Socket<'_>) -> Option<u64>| {
         members.iter().filter_map(|socket| field(&socket)).fold(0, u64::saturating_add)
     };
@@ -213,7 +213,7 @@ fn is_handed_in(members: Members<'_, '_>) -> bool {
 }
 
 /// The longest time without a pause in which established connections overlap or follow each other.
-fn longest_s(members: Members<'_, '_>, config: &Thresholds) -> f64 {
+fn longest_s(members: SocketSubset<'_, '_>, config: &Thresholds) -> f64 {
     let pause_us = (config.max_pause_s * 1e6) as i64;
     let mut longest = 0;
     let mut session: Option<(i64, i64)> = None;
@@ -230,7 +230,12 @@ fn longest_s(members: Members<'_, '_>, config: &Thresholds) -> f64 {
 }
 
 /// Small packets both ways, as when one end sends commands and the other answers, or without a pause, as in a game.
-fn shape(peer: &Peer<'_>, members: Members<'_, '_>, longest_s: f64, config: &Thresholds) -> Option<Factor> {
+fn shape(
+    peer: &Peer<'_>,
+    members: SocketSubset<'_, '_>,
+    longest_s: f64,
+    config: &Thresholds,
+) -> Option<Factor> {
     // Requests and acknowledgements of a web session have the same shape.
     if services::name(peer.protocol, peer.port).is_some() {
         return None;
@@ -261,7 +266,7 @@ fn shape(peer: &Peer<'_>, members: Members<'_, '_>, longest_s: f64, config: &Thr
 }
 
 /// Bytes sent and received, as far as they were counted.
-fn volumes(members: Members<'_, '_>) -> (Option<f64>, Option<f64>) {
+fn volumes(members: SocketSubset<'_, '_>) -> (Option<f64>, Option<f64>) {
     let sum = |field: fn(&Socket<'_>) -> Option<u64>| {
         members.iter().filter_map(|socket| field(&socket)).map(|bytes| bytes as f64).reduce(|a, b| a + b)
     };
@@ -269,7 +274,7 @@ fn volumes(members: Members<'_, '_>) -> (Option<f64>, Option<f64>) {
 }
 
 /// More than anybody types or reads, all the time.
-fn bulk(members: Members<'_, '_>, seconds: f64) -> Option<Factor> {
+fn bulk(members: SocketSubset<'_, '_>, seconds: f64) -> Option<Factor> {
     let (sent, received) = volumes(members);
     let (sent, received) = (sent.unwrap_or(0.0), received.unwrap_or(0.0));
     let rate = sent.max(received) / seconds.max(1.0);
@@ -294,7 +299,12 @@ fn bulk(members: Members<'_, '_>, seconds: f64) -> Option<Factor> {
     Some(Factor::new("session-bulk", weight, says))
 }
 
-fn finding(peer: &Peer<'_>, members: Members<'_, '_>, appraisal: &Appraisal, config: &Thresholds) -> Finding {
+fn finding(
+    peer: &Peer<'_>,
+    members: SocketSubset<'_, '_>,
+    appraisal: &Appraisal,
+    config: &Thresholds,
+) -> Finding {
     let longest = longest_s(members, config);
     let (sent, received) = volumes(members);
     let amount = |bytes: Option<f64>| bytes.map_or_else(|| "unknown bytes".to_owned(), words::bytes);

@@ -17,9 +17,9 @@ use crate::analyze::words;
 use crate::capture::Protocol;
 use crate::model::detector::{About, Context, Detector, Method, Outcome, Signal, positive};
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement};
-use crate::model::members::Members;
 use crate::model::processes::Process;
 use crate::model::section::Section;
+use crate::model::socket_subset::SocketSubset;
 use crate::model::sockets::Socket;
 
 /// Services that connect back.
@@ -131,7 +131,7 @@ fn findings(scene: &Scene<'_>, config: &Thresholds) -> Vec<Finding> {
     let peers = scene.by_peer(|peer, _| peer.side == Side::Client, |socket| socket.opened_in_recording);
     let mut findings = Vec::new();
     for (peer, rows) in peers.filter(|(_, rows)| rows.len() <= config.max_connections as usize) {
-        let (peer, members) = (&peer, scene.sockets.members(&rows));
+        let (peer, members) = (&peer, scene.sockets.subset(&rows));
         let Some(reason) = reason(peer, members, &served, scene, config) else { continue };
         let mut appraisal = scene.appraise(members);
         appraisal.extend(LOOKUP_PORTS.contains(&peer.port).then(|| {
@@ -257,7 +257,7 @@ impl Reason<'_> {
 
 fn reason<'a>(
     peer: &Peer<'a>,
-    members: Members<'_, 'a>,
+    members: SocketSubset<'_, 'a>,
     served: &Served<'a>,
     scene: &Scene<'a>,
     config: &Thresholds,
@@ -324,7 +324,7 @@ fn is_child_of_server(process: &Process<'_>) -> bool {
 
 fn finding(
     peer: &Peer<'_>,
-    members: Members<'_, '_>,
+    members: SocketSubset<'_, '_>,
     reason: &Reason<'_>,
     appraisal: &Appraisal,
     config: &Thresholds,

@@ -161,7 +161,7 @@ fn ungrouped(
         .filter(|(_, cluster)| cluster.is_none())
         .map(|(row, _)| *row as usize)
         .collect();
-    let members = sockets.members(&alone);
+    let members = sockets.subset(&alone);
     let share = members.len() as f64 / rows.len() as f64;
     if members.is_empty() || share > config.max_noise_share {
         return None;

@@ -168,7 +168,7 @@ impl Detector for Exfiltration {
         }
         let uploads = uploads::find(&scene, context.tables, config)?;
         let appraise = |upload: &Upload<'_>| {
-            let mut appraisal = scene.appraise(sockets.members(&upload.rows));
+            let mut appraisal = scene.appraise(sockets.subset(&upload.rows));
             appraisal
                 .extend(upload.is_unlike_the_rest(config).then(|| unlike_the_rest(upload, UNLIKE_THE_REST)));
             let is_small = upload.is_small_and_unlike_the_rest(config);
@@ -251,7 +251,7 @@ fn finding(
     severity: Severity,
     config: &Thresholds,
 ) -> Finding {
-    let members = sockets.members(&upload.rows);
+    let members = sockets.subset(&upload.rows);
     let judgement = Judgement {
         severity,
         confidence: if upload.meets(config) {

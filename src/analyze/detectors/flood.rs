@@ -125,7 +125,7 @@ impl Detector for Flood {
 }
 
 fn finding(storm: &Storm<'_>, scene: &Scene<'_>, config: &Thresholds) -> Finding {
-    let members = scene.sockets.members(&storm.rows);
+    let members = scene.sockets.subset(&storm.rows);
     // What the destination is says nothing about a client that comes from outside.
     let appraisal = if storm.leaves { scene.appraise(members) } else { Appraisal::default() };
     let mut explanation = vec![explanation(storm, config)];

@@ -116,7 +116,7 @@ impl Detector for Geo {
 }
 
 fn finding(sockets: &Sockets<'_>, lone: &Lone<'_>, whole: &Whole, config: &Thresholds) -> Finding {
-    let members = sockets.members(&lone.rows);
+    let members = sockets.subset(&lone.rows);
     let sends = lone.sent >= config.sent_bytes && lone.sent > lone.received;
     let names: Vec<&str> = lone.countries.iter().map(|code| country_name(code).unwrap_or(code)).collect();
     let countries = words::first_of(&names, LISTED);

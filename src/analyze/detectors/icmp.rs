@@ -13,9 +13,9 @@ use crate::analyze::words;
 use crate::capture::Protocol;
 use crate::model::detector::{About, Context, Detector, Method, Outcome, Signal, positive};
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
-use crate::model::members::Members;
 use crate::model::records::Scope;
 use crate::model::section::Section;
+use crate::model::socket_subset::SocketSubset;
 use crate::model::sockets::Socket;
 
 /// Tunnels through ICMP.
@@ -113,7 +113,7 @@ fn findings(scene: &Scene<'_>, config: &Thresholds) -> Vec<Finding> {
     let datagrams = LazyCell::new(|| datagrams(scene));
     peers
         .filter_map(|(peer, rows)| {
-            let members = scene.sockets.members(&rows);
+            let members = scene.sockets.subset(&rows);
             let messages = Messages::new(members)?;
             if !messages.meet(config) {
                 return None;
@@ -167,7 +167,7 @@ struct Messages {
 
 impl Messages {
     /// None where messages or bytes were not counted.
-    fn new(members: Members<'_, '_>) -> Option<Self> {
+    fn new(members: SocketSubset<'_, '_>) -> Option<Self> {
         let sum = |field: fn(&Socket<'_>) -> Option<u64>| {
             members.iter().map(|socket| field(&socket)).sum::<Option<u64>>()
         };
@@ -268,7 +268,7 @@ impl Messages {
         &self,
         source: &str,
         addr: &str,
-        members: Members<'_, '_>,
+        members: SocketSubset<'_, '_>,
         appraisal: &Appraisal,
         config: &Thresholds,
     ) -> Finding {

@@ -154,7 +154,7 @@ fn finding(
     source: Source<'_>,
     rows: &[usize],
 ) -> Finding {
-    let members = sockets.members(rows);
+    let members = sockets.subset(rows);
     let was_visited = members.iter().all(|socket| socket.direction == Some(Direction::Inbound));
     let (severity, confidence) = weight(&indicator.what, was_visited);
     let judgement = Judgement {

@@ -17,8 +17,8 @@ use crate::model::detector::{
 use crate::model::features::{COLUMNS, FEATURES, FeatureVectors, InMemory, Scale};
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
 use crate::model::frame::{DataFrame, df};
-use crate::model::members::Members;
 use crate::model::section::Section;
+use crate::model::socket_subset::SocketSubset;
 use crate::model::sockets::{Socket, Sockets, Source};
 use crate::model::stats::Bulk;
 
@@ -241,7 +241,7 @@ impl<'c> Judge<'_, 'c> {
         let mut rows: Vec<usize> = group.iter().map(|row| self.rows[*row] as usize).collect();
         // The table is in the order of time.
         rows.sort_unstable();
-        let members = self.sockets.members(&rows);
+        let members = self.sockets.subset(&rows);
         let severity = if score >= self.config.low_score { Severity::Low } else { Severity::Info };
         let judgement = Judgement {
             severity,
@@ -321,7 +321,7 @@ impl<'c> Judge<'_, 'c> {
     }
 }
 
-fn title(members: Members<'_, '_>) -> String {
+fn title(members: SocketSubset<'_, '_>) -> String {
     let Some(first) = members.first() else { return String::new() };
     let source = Source::of(&first);
     let addrs: BTreeSet<&str> = members.iter().filter_map(|s| s.remote()).map(|(addr, _)| addr).collect();

@@ -202,7 +202,7 @@ fn fan_outs<'a>(peers: &[ByPeer<'a>], sockets: &Sockets<'a>, config: &Thresholds
 
 impl FanOut<'_> {
     fn finding(&self, scene: &Scene<'_>, config: &Thresholds) -> Finding {
-        let members = scene.sockets.members(&self.rows);
+        let members = scene.sockets.subset(&self.rows);
         let appraisal = scene.appraise(members);
         let is_wide = self.most_within >= 3 * config.min_hosts as usize;
         let weight = match is_wide {
@@ -315,7 +315,7 @@ impl Chain<'_> {
     fn finding(&self, sockets: &Sockets<'_>, config: &Thresholds) -> Finding {
         let mut rows = self.rows.clone();
         rows.sort_unstable();
-        let members = sockets.members(&rows);
+        let members = sockets.subset(&rows);
         let to = words::first_of(&self.to.iter().copied().collect::<Vec<_>>(), 3);
         let judgement = Judgement {
             severity: if self.to.len() >= 2 || self.goes_on || self.is_from_outside {

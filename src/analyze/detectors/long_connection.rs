@@ -153,7 +153,7 @@ fn finding(
 ) -> Finding {
     let mut rows: Vec<usize> = together.iter().flat_map(|total| totals.rows(total)).collect();
     rows.sort_unstable();
-    let members = sockets.members(&rows);
+    let members = sockets.subset(&rows);
     let mut payload = Appraisal::default();
     if together.len() == 1 {
         payload.extend(payload::factors(members, surroundings));

@@ -17,8 +17,8 @@ use crate::capture::Protocol;
 use crate::model::detector::{About, Context, Detector, Method, Outcome, Signal, positive};
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
 use crate::model::frame::Float32Type;
-use crate::model::members::Members;
 use crate::model::section::Section;
+use crate::model::socket_subset::SocketSubset;
 use crate::model::view::Numbers;
 
 /// Miners.
@@ -144,7 +144,7 @@ fn findings(scene: &Scene<'_>, cpu: &Numbers<'_, Float32Type>, config: &Threshol
     );
     let mut findings = Vec::new();
     for (peer, rows) in peers {
-        let (peer, members) = (&peer, scene.sockets.members(&rows));
+        let (peer, members) = (&peer, scene.sockets.subset(&rows));
         let Some(channel) = Channel::new(members).filter(|channel| channel.is_thin(config)) else {
             continue;
         };
@@ -175,7 +175,7 @@ struct Channel {
 }
 
 impl Channel {
-    fn new(members: Members<'_, '_>) -> Option<Self> {
+    fn new(members: SocketSubset<'_, '_>) -> Option<Self> {
         let longest = members.iter().max_by(|a, b| a.duration_s.total_cmp(&b.duration_s))?;
         let bytes = longest
             .recorded_sent
@@ -200,7 +200,7 @@ impl Channel {
     }
 }
 
-fn signs(peer: &Peer<'_>, members: Members<'_, '_>, is_slow: bool) -> Vec<Factor> {
+fn signs(peer: &Peer<'_>, members: SocketSubset<'_, '_>, is_slow: bool) -> Vec<Factor> {
     let mut signs = Vec::new();
     let names: BTreeSet<String> =
         members.iter().filter_map(|socket| socket.remote_name).map(str::to_ascii_lowercase).collect();
@@ -226,7 +226,7 @@ fn signs(peer: &Peer<'_>, members: Members<'_, '_>, is_slow: bool) -> Vec<Factor
 
 fn finding(
     peer: &Peer<'_>,
-    members: Members<'_, '_>,
+    members: SocketSubset<'_, '_>,
     channel: &Channel,
     cpu_percent: Option<f64>,
     appraisal: &Appraisal,

@@ -22,9 +22,9 @@ use crate::capture::Metadata;
 use crate::capture::Protocol;
 use crate::model::detector::{About, Context, Detector, Method, Outcome, Signal, positive, shares};
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
-use crate::model::members::Members;
 use crate::model::records::Direction;
 use crate::model::section::Section;
+use crate::model::socket_subset::SocketSubset;
 use crate::model::sockets::Sockets;
 
 /// How many ports or hosts a text lists before it only counts.
@@ -291,7 +291,7 @@ fn limits(metadata: &Metadata) -> Vec<String> {
 
 fn finding(sockets: &Sockets<'_>, scan: &Scan<'_>, config: &Thresholds) -> Finding {
     let rows: Vec<usize> = scan.contacts.iter().map(|contact| contact.row).collect();
-    let members = sockets.members(&rows);
+    let members = sockets.subset(&rows);
     let judgement = Judgement {
         severity: severity(scan, members),
         confidence: confidence(scan, config),
@@ -304,11 +304,11 @@ fn finding(sockets: &Sockets<'_>, scan: &Scan<'_>, config: &Thresholds) -> Findi
     Finding::new(&PortScan::ABOUT, judgement, members.evidence(measurements(scan, config)))
 }
 
-fn is_from_beyond(scan: &Scan<'_>, members: Members<'_, '_>) -> bool {
+fn is_from_beyond(scan: &Scan<'_>, members: SocketSubset<'_, '_>) -> bool {
     scan.side == Side::FromOutside && members.iter().all(|socket| socket.is_beyond_local_networks())
 }
 
-fn severity(scan: &Scan<'_>, members: Members<'_, '_>) -> Severity {
+fn severity(scan: &Scan<'_>, members: SocketSubset<'_, '_>) -> Severity {
     let is_vertical = !matches!(scan.kind, Kind::Horizontal(_));
     if is_from_beyond(scan, members) {
         // Every public address is probed on a few ports all day; who goes through many wants this host.
@@ -382,7 +382,7 @@ fn is_swarm(scan: &Scan<'_>) -> bool {
     scan.transport == Transport::Udp && 2 * contacts <= 3 * hosts && !are_services()
 }
 
-fn attack(scan: &Scan<'_>, members: Members<'_, '_>) -> Vec<&'static str> {
+fn attack(scan: &Scan<'_>, members: SocketSubset<'_, '_>) -> Vec<&'static str> {
     if scan.transport == Transport::Icmp {
         return vec!["T1018"];
     }

@@ -15,10 +15,10 @@ use self::rules::{RULES, Reach, Verdict};
 use crate::Result;
 use crate::model::detector::{About, Context, Detector, Method, Outcome, Output, Signal};
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
-use crate::model::members::Members;
 use crate::model::processes::{Process, Processes};
 use crate::model::records::{Direction, Role, Scope};
 use crate::model::section::Section;
+use crate::model::socket_subset::SocketSubset;
 use crate::model::sockets::{Socket, Sockets};
 
 /// Looks at the processes that own sockets.
@@ -203,7 +203,7 @@ fn is_any(addr: &str) -> bool {
 
 fn finding(sockets: &Sockets<'_>, mut case: Case<'_>) -> Finding {
     case.rows.sort_unstable();
-    let members = sockets.members(&case.rows);
+    let members = sockets.subset(&case.rows);
     let (process, verdict) = (case.process, case.verdict);
     let facts =
         [("Executable", process.exe), ("Command line", process.cmdline), ("Parent", process.parent_name)];
@@ -246,12 +246,12 @@ fn new_listeners(sockets: &Sockets<'_>, processes: &Processes<'_>) -> Vec<Findin
     began.retain(|key, _| !held.contains(key));
     began
         .iter()
-        .map(|((name, port), rows)| new_listener(sockets.members(rows), processes, *name, *port))
+        .map(|((name, port), rows)| new_listener(sockets.subset(rows), processes, *name, *port))
         .collect()
 }
 
 fn new_listener(
-    members: Members<'_, '_>,
+    members: SocketSubset<'_, '_>,
     processes: &Processes<'_>,
     name: Option<&str>,
     port: u16,

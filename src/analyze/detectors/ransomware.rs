@@ -159,7 +159,7 @@ impl<'a> Rewritten<'a> {
 fn finding(source: Source<'_>, servers: &[Rewritten<'_>], scene: &Scene<'_>, config: &Thresholds) -> Finding {
     let mut rows: Vec<usize> = servers.iter().flat_map(|server| server.rows.iter().copied()).collect();
     rows.sort_unstable();
-    let members = scene.sockets.members(&rows);
+    let members = scene.sockets.subset(&rows);
     let mut appraisal = scene.appraise(members);
     appraisal.extend((servers.len() > 1).then(|| {
         let says = format!("it does so on {} servers", words::number(servers.len()));

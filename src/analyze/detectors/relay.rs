@@ -191,7 +191,7 @@ fn finding(
 ) -> Finding {
     let rows: BTreeSet<usize> = matches.iter().flat_map(|found| [found.one.row, found.other.row]).collect();
     let rows: Vec<usize> = rows.into_iter().collect();
-    let members = scene.sockets.members(&rows);
+    let members = scene.sockets.subset(&rows);
     // Only the programs: the destinations are those of whoever is passed on.
     let owners: BTreeSet<usize> =
         members.iter().filter_map(|socket| socket.process).map(|row| row as usize).collect();

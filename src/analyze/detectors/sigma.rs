@@ -125,7 +125,7 @@ fn matches<'a>(rules: &Rules, sockets: &Sockets<'a>, known: &Background<'a>) -> 
 }
 
 fn finding(sockets: &Sockets<'_>, known: &Background<'_>, rule: &Rule, rows: &[usize]) -> Finding {
-    let members = sockets.members(rows);
+    let members = sockets.subset(rows);
     // A match has a row.
     let first = sockets.get(rows[0]);
     let first_event = Event::of(&first, known);

@@ -145,7 +145,7 @@ fn finding(
     }
     let mut rows: Vec<usize> = servers.concat();
     rows.sort_unstable();
-    let members = sockets.members(&rows);
+    let members = sockets.subset(&rows);
     let failed = members.iter().filter(|socket| !socket.was_established()).count();
     let failed_share = failed as f64 / rows.len() as f64;
     let mut appraisal = scene.appraise(members);

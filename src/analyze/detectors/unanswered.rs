@@ -140,7 +140,7 @@ fn findings(scene: &Scene<'_>, config: &Thresholds) -> Vec<Finding> {
         finding
     });
     let of_few = few.iter().filter(|retries| !peers.has(retries.peer)).filter_map(|retries| {
-        let appraisal = scene.appraise(scene.sockets.members(retries.rows));
+        let appraisal = scene.appraise(scene.sockets.subset(retries.rows));
         (appraisal.severity(FEW) >= Severity::Medium).then(|| retries.finding(scene, config))
     });
     let lists = list::find(&rest, scene, config);
@@ -187,7 +187,7 @@ impl<'r, 'a> Retries<'r, 'a> {
     fn leaves(&self, scene: &Scene<'_>) -> bool {
         scene
             .sockets
-            .members(self.rows)
+            .subset(self.rows)
             .first()
             .is_some_and(|socket| scene.surroundings.leaves_network(&socket))
     }
@@ -195,7 +195,7 @@ impl<'r, 'a> Retries<'r, 'a> {
     /// Whether all of a few attempts failed, at a destination outside that nobody but this program may know.
     fn are_few_in_vain(&self, scene: &Scene<'_>, config: &Thresholds) -> bool {
         let is_odd = |name: &str| domains::is_dynamic(name) || domains::looks_generated(name);
-        let members = || scene.sockets.members(self.rows);
+        let members = || scene.sockets.subset(self.rows);
         self.failed == self.rows.len()
             && self.rows.len() >= config.min_few_attempts as usize
             && self.span_s >= config.min_span_s
@@ -204,7 +204,7 @@ impl<'r, 'a> Retries<'r, 'a> {
     }
 
     fn finding(&self, scene: &Scene<'_>, config: &Thresholds) -> Finding {
-        let members = scene.sockets.members(self.rows);
+        let members = scene.sockets.subset(self.rows);
         let appraisal = scene.appraise(members);
         let leaves = members.iter().any(|socket| scene.surroundings.leaves_network(&socket));
         let attempts = words::count(self.rows.len(), "attempt", "attempts");

@@ -105,7 +105,7 @@ fn has_payloads(sockets: &Sockets<'_>) -> bool {
 }
 
 fn finding(sockets: &Sockets<'_>, oddity: &Oddity<'_>, rows: &[usize], config: &Thresholds) -> Finding {
-    let members = sockets.members(rows);
+    let members = sockets.subset(rows);
     let (severity, confidence) = judge(oddity, config);
     let (title, explanation) = told(oddity);
     let judgement = Judgement {

@@ -210,7 +210,7 @@ impl Requests {
     }
 
     fn finding(&self, peer: &Peer<'_>, scene: &Scene<'_>, config: &Thresholds) -> Finding {
-        let members = scene.sockets.members(&self.rows);
+        let members = scene.sockets.subset(&self.rows);
         let leaves = peer.side == Side::Client && !self.is_inside;
         let appraisal = if leaves { scene.appraise(members) } else { Appraisal::default() };
         let (client, server) = peer.client_and_server();

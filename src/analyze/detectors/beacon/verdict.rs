@@ -10,7 +10,7 @@ use crate::analyze::words::{bytes, duration};
 use crate::capture::Protocol;
 use crate::model::detector::Detector;
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
-use crate::model::members::Members;
+use crate::model::socket_subset::SocketSubset;
 use crate::model::sockets::Source;
 
 /// What a rhythm weighs by itself, see [`Appraisal::severity`].
@@ -53,7 +53,7 @@ pub(super) fn finding<'a>(
     crowds: &Crowds<'a>,
     config: &Thresholds,
 ) -> Finding {
-    let members = scene.sockets.members(&candidate.series.rows);
+    let members = scene.sockets.subset(&candidate.series.rows);
     let appraisal = appraise(candidate, members, crowds, scene);
     let severity = appraisal.severity(RHYTHM);
     let judgement = Judgement {
@@ -72,7 +72,7 @@ pub(super) fn finding<'a>(
 /// What is known of program and destination, and what the rhythm itself says.
 fn appraise<'a>(
     candidate: &Candidate<'a>,
-    members: Members<'_, 'a>,
+    members: SocketSubset<'_, 'a>,
     crowds: &Crowds<'a>,
     scene: &Scene<'a>,
 ) -> Appraisal {
@@ -105,7 +105,7 @@ fn appraise<'a>(
 
 fn of_rhythm(
     candidate: &Candidate<'_>,
-    members: Members<'_, '_>,
+    members: SocketSubset<'_, '_>,
     leaves: bool,
     scene: &Scene<'_>,
 ) -> Vec<Factor> {
@@ -157,7 +157,7 @@ fn of_rhythm(
 
 /// Many check-ins at an address outside that nothing names, with what an exact timer of a monitor or an update check lacks:
 /// jitter, or a destination that none of the other hosts has. Day and night say the same, and count once.
-fn sustained(candidate: &Candidate<'_>, members: Members<'_, '_>, scene: &Scene<'_>) -> Option<Factor> {
+fn sustained(candidate: &Candidate<'_>, members: SocketSubset<'_, '_>, scene: &Scene<'_>) -> Option<Factor> {
     let pair = &candidate.series.pair;
     let (starts, missed) = (candidate.series.starts_us.len(), candidate.missed as usize);
     let is_steady =
@@ -181,7 +181,7 @@ fn sustained(candidate: &Candidate<'_>, members: Members<'_, '_>, scene: &Scene<
 }
 
 /// HTTP that is not encrypted, where nearly everything else is.
-fn in_clear(members: Members<'_, '_>, scene: &Scene<'_>) -> Option<Factor> {
+fn in_clear(members: SocketSubset<'_, '_>, scene: &Scene<'_>) -> Option<Factor> {
     let payloads = scene.surroundings.payloads();
     let (encrypted, clear) = (payloads.recognised_on(443), payloads.recognised_on(80));
     let is_http = members.iter().all(|socket| socket.app_protocol == Some("http"));

@@ -63,7 +63,7 @@ fn is_told_by_a_process<'a>(episode: &Episode<'a>, all: &[Episode<'a>], sockets:
     }
     let most = OF_ONE_PROCESS * episode.rows.len() as f64;
     let mut sources: AHashMap<Source<'a>, usize> = AHashMap::new();
-    for socket in sockets.members(&episode.rows).iter() {
+    for socket in sockets.subset(&episode.rows).iter() {
         *sources.entry(Source::of(&socket)).or_default() += 1;
     }
     let Some((source, _)) = sources.into_iter().find(|(_, number)| *number as f64 >= most) else {

@@ -7,7 +7,7 @@ use crate::analyze::appraisal::Factor;
 use crate::analyze::peers::Peer;
 use crate::analyze::scene::Scene;
 use crate::analyze::services::is_usual_port;
-use crate::model::members::Members;
+use crate::model::socket_subset::SocketSubset;
 use crate::model::sockets::Source;
 
 /// Sources with similar sessions, and share of all sources, from which on such a session is common in a network.
@@ -23,7 +23,7 @@ enum Likeness {
 }
 
 impl Likeness {
-    fn of(peer: &Peer<'_>, members: Members<'_, '_>) -> Option<Self> {
+    fn of(peer: &Peer<'_>, members: SocketSubset<'_, '_>) -> Option<Self> {
         if !is_usual_port(peer.protocol, peer.port) {
             return Some(Self::UnusualPort);
         }
@@ -41,7 +41,7 @@ pub(super) struct Crowds<'a> {
 }
 
 impl<'a> Crowds<'a> {
-    pub(super) fn add(&mut self, peer: &Peer<'a>, members: Members<'_, 'a>) {
+    pub(super) fn add(&mut self, peer: &Peer<'a>, members: SocketSubset<'_, 'a>) {
         let Some(likeness) = Likeness::of(peer, members) else { return };
         *self.of_source.entry((peer.source, likeness)).or_default() += 1;
         let (sources, destinations) = self.everywhere.entry(likeness).or_default();
@@ -52,7 +52,7 @@ impl<'a> Crowds<'a> {
     pub(super) fn like_others(
         &self,
         peer: &Peer<'a>,
-        members: Members<'_, 'a>,
+        members: SocketSubset<'_, 'a>,
         scene: &Scene<'a>,
         config: &Thresholds,
     ) -> Option<Factor> {

@@ -8,8 +8,8 @@ use crate::analyze::scene::Scene;
 use crate::analyze::words;
 use crate::model::detector::{Context, Detector};
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
-use crate::model::members::Members;
 use crate::model::records::Scope;
+use crate::model::socket_subset::SocketSubset;
 use crate::model::sockets::{Socket, Sockets};
 
 /// What questions that are long on average weigh, and what very long ones do.
@@ -32,7 +32,7 @@ pub(super) fn findings(scene: &Scene<'_>, config: &Thresholds) -> Vec<Finding> {
     );
     peers
         .filter_map(|(peer, rows)| {
-            let members = scene.sockets.members(&rows);
+            let members = scene.sockets.subset(&rows);
             let questions = Questions::new(members).filter(|questions| questions.are_long(config))?;
             Some(questions.finding(&peer, members, scene.appraise(members), config))
         })
@@ -49,7 +49,7 @@ struct Questions {
 }
 
 impl Questions {
-    fn new(members: Members<'_, '_>) -> Option<Self> {
+    fn new(members: SocketSubset<'_, '_>) -> Option<Self> {
         let sum = |field: fn(&Socket<'_>) -> Option<u64>| {
             members
                 .iter()
@@ -79,7 +79,7 @@ impl Questions {
     fn finding(
         &self,
         peer: &Peer<'_>,
-        members: Members<'_, '_>,
+        members: SocketSubset<'_, '_>,
         mut appraisal: Appraisal,
         config: &Thresholds,
     ) -> Finding {

@@ -286,7 +286,7 @@ impl<'a> Upload<'a> {
     fn new(total: &Total, rows: &[u32], names: &AHashMap<Pair, TextId>, scene: &Scene<'a>) -> Self {
         let sockets = &scene.sockets;
         let rows: Vec<usize> = rows.iter().map(|row| *row as usize).collect();
-        let members = sockets.members(&rows);
+        let members = sockets.subset(&rows);
         let (addr, port) = members.first().and_then(|first| first.remote()).unwrap_or_default();
         let name = names.get(&(total.pair.0, total.addr)).map(|name| sockets.text(*name));
         let is_one_port = members.iter().all(|socket| socket.remote().is_some_and(|remote| remote.1 == port));

@@ -109,7 +109,7 @@ pub(super) fn storm<'a>(
     scene: &Scene<'a>,
 ) -> Option<Storm<'a>> {
     let rows: Vec<usize> = rows.iter().map(|row| *row as usize).collect();
-    let members = scene.sockets.members(&rows);
+    let members = scene.sockets.subset(&rows);
     let first = members.first()?;
     let is_here = scene.orientation.is_originator(&first);
     let answered = members.iter().filter(|socket| {

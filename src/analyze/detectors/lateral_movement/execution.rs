@@ -140,7 +140,7 @@ fn execution<'a>(
 
 impl Execution<'_> {
     pub(super) fn finding(&self, scene: &Scene<'_>) -> Finding {
-        let members = scene.sockets.members(&self.rows);
+        let members = scene.sockets.subset(&self.rows);
         let mut appraisal = scene.appraise(members);
         appraisal.extend(self.copied.map(|bytes| {
             let says =

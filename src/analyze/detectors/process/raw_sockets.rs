@@ -9,8 +9,8 @@ use super::ProcessAnomaly;
 use crate::capture::Protocol;
 use crate::model::detector::Detector as _;
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
-use crate::model::members::Members;
 use crate::model::processes::{Process, Processes};
+use crate::model::socket_subset::SocketSubset;
 use crate::model::sockets::{Socket, Sockets};
 
 /// Programs that hold raw or packet sockets by design: capture tools, network daemons, and tools of
@@ -164,7 +164,7 @@ pub(super) fn findings(
         .map(|((sign, ..), rows)| {
             let process =
                 sockets.get(rows[0]).process.map(|row| processes.get(row as usize)).unwrap_or_default();
-            finding(sign, process, sockets.members(&rows))
+            finding(sign, process, sockets.subset(&rows))
         })
         .collect()
 }
@@ -175,7 +175,7 @@ fn is_known(process: &Process<'_>) -> bool {
     is_installed && KNOWN.contains(&process.program())
 }
 
-fn finding(sign: Sign, process: Process<'_>, members: Members<'_, '_>) -> Finding {
+fn finding(sign: Sign, process: Process<'_>, members: SocketSubset<'_, '_>) -> Finding {
     let is_beyond = members.iter().any(|socket: Socket<'_>| socket.is_beyond_local_networks());
     let bytes: u64 = members
         .iter()

@@ -7,7 +7,7 @@ use super::{TcpHealth, Thresholds};
 use crate::analyze::words;
 use crate::model::detector::Detector;
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
-use crate::model::members::Members;
+use crate::model::socket_subset::SocketSubset;
 use crate::model::sockets::{Socket, Sockets};
 use crate::model::tables::Tables;
 
@@ -21,7 +21,7 @@ pub(super) fn finding(
     ailment: &Ailment<'_>,
     config: &Thresholds,
 ) -> Finding {
-    let members = sockets.members(&ailment.rows);
+    let members = sockets.subset(&ailment.rows);
     let is_flood = matches!(ailment.kind, Kind::HalfOpenIn(_));
     let judgement = Judgement {
         severity: severity(ailment, config),
@@ -57,7 +57,7 @@ fn confidence(ailment: &Ailment<'_>, config: &Thresholds) -> Confidence {
     Confidence::new((1.0 - (-value / threshold).exp()) * (0.7 + 0.3 * ailment.share.min(1.0)))
 }
 
-fn title(ailment: &Ailment<'_>, members: Members<'_, '_>) -> String {
+fn title(ailment: &Ailment<'_>, members: SocketSubset<'_, '_>) -> String {
     let number = members.len();
     match ailment.kind {
         Kind::HalfOpenIn(port) => {
@@ -76,15 +76,15 @@ fn title(ailment: &Ailment<'_>, members: Members<'_, '_>) -> String {
     }
 }
 
-fn remotes(members: Members<'_, '_>) -> String {
+fn remotes(members: SocketSubset<'_, '_>) -> String {
     words::count(addresses(members), "address", "addresses")
 }
 
-fn addresses(members: Members<'_, '_>) -> usize {
+fn addresses(members: SocketSubset<'_, '_>) -> usize {
     members.iter().filter_map(|socket| socket.remote()).map(|(addr, _)| addr).collect::<BTreeSet<_>>().len()
 }
 
-fn explanation(ailment: &Ailment<'_>, members: Members<'_, '_>, tables: &Tables) -> String {
+fn explanation(ailment: &Ailment<'_>, members: SocketSubset<'_, '_>, tables: &Tables) -> String {
     let share = format!("{:.0} %", 100.0 * ailment.share);
     let what = match ailment.kind {
         Kind::HalfOpenIn(_) => format!(
@@ -124,7 +124,7 @@ fn seconds_into(tables: &Tables, ts_us: i64) -> f64 {
 }
 
 /// How many there were after the first and in the last quarter of the recording.
-fn quarters(members: Members<'_, '_>, tables: &Tables) -> (usize, usize) {
+fn quarters(members: SocketSubset<'_, '_>, tables: &Tables) -> (usize, usize) {
     let (first, last) = tables.span_us;
     let quarter = last.saturating_sub(first) / 4;
     let at = |ts_us: i64| {
@@ -135,7 +135,7 @@ fn quarters(members: Members<'_, '_>, tables: &Tables) -> (usize, usize) {
     (at(first + quarter), at(last - quarter))
 }
 
-fn change(ailment: &Ailment<'_>, members: Members<'_, '_>, tables: &Tables) -> String {
+fn change(ailment: &Ailment<'_>, members: SocketSubset<'_, '_>, tables: &Tables) -> String {
     let (early, late) = quarters(members, tables);
     if late > early {
         format!("They grew from {early} after a quarter of the recording to {late} after three quarters.")
@@ -146,7 +146,7 @@ fn change(ailment: &Ailment<'_>, members: Members<'_, '_>, tables: &Tables) -> S
 
 fn measurements(
     ailment: &Ailment<'_>,
-    members: Members<'_, '_>,
+    members: SocketSubset<'_, '_>,
     tables: &Tables,
     config: &Thresholds,
 ) -> Vec<Measurement> {

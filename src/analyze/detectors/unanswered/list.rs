@@ -45,7 +45,7 @@ impl<'a> List<'a> {
             return None;
         }
         let is_nameless = |retries: &&&Retries<'_, 'a>| {
-            let members = scene.sockets.members(retries.rows);
+            let members = scene.sockets.subset(retries.rows);
             members
                 .iter()
                 .all(|socket| socket.remote_name.is_none() && scene.surroundings.leaves_network(&socket))
@@ -70,7 +70,7 @@ impl<'a> List<'a> {
     }
 
     pub(super) fn finding(&self, scene: &Scene<'_>, config: &Thresholds) -> Finding {
-        let members = scene.sockets.members(&self.rows);
+        let members = scene.sockets.subset(&self.rows);
         let appraisal = scene.appraise(members);
         let attempts = words::count(self.rows.len(), "attempt", "attempts");
         let named: Vec<&str> = self.addresses.iter().copied().collect();

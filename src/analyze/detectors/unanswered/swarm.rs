@@ -104,7 +104,7 @@ impl<'a> Swarm<'a> {
     }
 
     pub(super) fn finding(&self, scene: &Scene<'_>, config: &Thresholds) -> Finding {
-        let members = scene.sockets.members(&self.rows);
+        let members = scene.sockets.subset(&self.rows);
         let appraisal = scene.appraise(members);
         let (peers, gone) = (words::number(self.peers), words::number(self.gone));
         let mut explanation = vec![format!(

@@ -1,4 +1,4 @@
-//! The sockets that a finding is about.
+//! Some sockets of a capture, such as those that a finding is about.
 
 use std::iter::Copied;
 use std::slice;
@@ -9,19 +9,19 @@ use super::sockets::{Socket, Sockets, Walk};
 
 /// Some sockets of a capture, read only when accessed: a finding may be about all of them.
 #[derive(Clone, Copy)]
-pub struct Members<'m, 'a> {
+pub struct SocketSubset<'m, 'a> {
     sockets: &'m Sockets<'a>,
     rows: &'m [usize],
 }
 
 impl<'a> Sockets<'a> {
     /// The sockets in some rows of the table.
-    pub fn members<'m>(&'m self, rows: &'m [usize]) -> Members<'m, 'a> {
-        Members { sockets: self, rows }
+    pub fn subset<'m>(&'m self, rows: &'m [usize]) -> SocketSubset<'m, 'a> {
+        SocketSubset { sockets: self, rows }
     }
 }
 
-impl<'m, 'a> Members<'m, 'a> {
+impl<'m, 'a> SocketSubset<'m, 'a> {
     /// Number of sockets.
     pub fn len(self) -> usize {
         self.rows.len()
@@ -62,7 +62,7 @@ impl<'m, 'a> Members<'m, 'a> {
         self.evidence_within(measurements, (first, last))
     }
 
-    /// Like [`Members::evidence`], with the given first and last moment in µs since the Unix epoch.
+    /// Like [`SocketSubset::evidence`], with the given first and last moment in µs since the Unix epoch.
     ///
     /// # Panics
     /// See [`Evidence::new`].

@@ -13,7 +13,7 @@ use std::path::Path;
 use ahash::AHashSet;
 use serde::Deserialize;
 
-use self::entry::Entry;
+use self::entry::AllowRule;
 use super::Suppressed;
 use crate::model::detector::Run;
 use crate::model::finding::Finding;
@@ -40,7 +40,7 @@ pub const EXAMPLE: &str = "\
 /// Entries of all allow-lists in use, in the order given.
 #[derive(Debug, Clone, Default)]
 pub struct AllowList {
-    entries: Vec<Entry>,
+    entries: Vec<AllowRule>,
 }
 
 impl AllowList {
@@ -70,7 +70,7 @@ impl AllowList {
             return Err("allow is a list of entries: write [[allow]]".to_owned());
         };
         let entries = (1..).zip(entries).map(|(number, entry)| {
-            Entry::parse(entry).map_err(|reason| format!("[[allow]] number {number}: {reason}"))
+            AllowRule::parse(entry).map_err(|reason| format!("[[allow]] number {number}: {reason}"))
         });
         Ok(Self { entries: entries.collect::<Result<_, _>>()? })
     }
@@ -82,7 +82,7 @@ impl AllowList {
 
     /// Every entry as written, in one line.
     pub fn rules(&self) -> impl Iterator<Item = String> {
-        self.entries.iter().map(Entry::to_string)
+        self.entries.iter().map(AllowRule::to_string)
     }
 
     /// Moves matching findings out of the runs; the first matching entry counts.

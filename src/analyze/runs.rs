@@ -4,7 +4,7 @@ use tracing::field::Empty;
 
 use super::config::Config;
 use super::detectors::DETECTORS;
-use crate::model::detector::{Context, Entry, Outcome, Output, Run, Status};
+use crate::model::detector::{Context, Outcome, Output, RegisteredDetector, Run, Status};
 use crate::{guard, memory, parallel};
 
 /// Runs every detector, on all cores; one that fails or panics does not affect the others.
@@ -12,7 +12,7 @@ pub fn run_all(context: &Context<'_>, config: &Config) -> Vec<Run> {
     run_each(DETECTORS, context, config)
 }
 
-fn run_each(detectors: &[Entry], context: &Context<'_>, config: &Config) -> Vec<Run> {
+fn run_each(detectors: &[RegisteredDetector], context: &Context<'_>, config: &Config) -> Vec<Run> {
     parallel::map(detectors, |entry| {
         let run = run_one(entry, context, config);
         memory::give_back_much();
@@ -31,7 +31,7 @@ pub fn run_in_turn(context: &Context<'_>, config: &Config) -> Vec<Run> {
     DETECTORS.iter().map(without_tables).collect()
 }
 
-fn run_one(entry: &Entry, context: &Context<'_>, config: &Config) -> Run {
+fn run_one(entry: &RegisteredDetector, context: &Context<'_>, config: &Config) -> Run {
     let stage = tracing::info_span!("detector", id = entry.about.id, status = Empty, findings = Empty);
     let thresholds = config.section(entry.about.id).cloned().unwrap_or_default();
     let mut effective = (entry.default_thresholds)();
@@ -99,7 +99,7 @@ mod tests {
         }
         let (tables, metadata, config) = (capture.tables(), Metadata::default(), Config::default());
         let context = config.context(&tables, &metadata);
-        let detectors = [Entry::of::<Broken>(), Entry::of::<IsolationForest>()];
+        let detectors = [RegisteredDetector::of::<Broken>(), RegisteredDetector::of::<IsolationForest>()];
         let once = [run_one(&detectors[0], &context, &config), run_one(&detectors[1], &context, &config)];
         let at_once = run_each(&detectors, &context, &config);
         for runs in [&once[..], &at_once] {

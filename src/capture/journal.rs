@@ -65,7 +65,7 @@ impl Tally {
 
 /// One finished tick.
 #[derive(Serialize, Deserialize)]
-struct Entry {
+struct JournaledTick {
     tally: Tally,
     /// The other metadata as JSON, if they have changed.
     metadata: Option<String>,
@@ -126,7 +126,7 @@ impl Journal {
             || self.entries.is_multiple_of(METADATA_EVERY_TICKS)
             || self.described != *metadata;
         let text = || serde_json::to_string(&Tally::without(metadata)).unwrap_or_default();
-        let entry = Entry { tally, metadata: is_due.then(text), rows: group.end_tick() };
+        let entry = JournaledTick { tally, metadata: is_due.then(text), rows: group.end_tick() };
         let content = postcard::to_stdvec(&entry)
             .map_err(|e| Error::io("write", &self.path)(std::io::Error::other(e.to_string())))?;
         let frame = self.packer.pack(&content).map_err(Error::io("write", &self.path))?;
@@ -180,7 +180,8 @@ pub(super) fn read(source: &Source, mut take: impl FnMut(TickRows, &Metadata)) -
     frame::scan(source, |frame| {
         damaged += frame.start - end;
         end = frame.end;
-        let entry = guard::ok_unless_panic(|| postcard::from_bytes::<Entry>(&frame.content).ok()).flatten();
+        let entry =
+            guard::ok_unless_panic(|| postcard::from_bytes::<JournaledTick>(&frame.content).ok()).flatten();
         let Some(entry) = entry else {
             damaged += frame.end - frame.start;
             return;

@@ -6,7 +6,7 @@ use clap::builder::PossibleValuesParser;
 use super::{Done, stdout};
 use crate::analyze::config::{documented_defaults, wrap};
 use crate::analyze::detectors::{self, DETECTORS};
-use crate::model::detector::{About, Entry};
+use crate::model::detector::{About, RegisteredDetector};
 
 /// Line width in characters.
 const WIDTH: usize = 96;
@@ -45,7 +45,7 @@ fn list() -> String {
     lines.join("\n")
 }
 
-fn explanation(entry: &Entry) -> String {
+fn explanation(entry: &RegisteredDetector) -> String {
     let about = entry.about;
     let mut lines = vec![format!("{} ({})", about.title, about.id)];
     for (heading, paragraph) in [

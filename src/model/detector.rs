@@ -143,7 +143,7 @@ pub trait Detector {
 }
 
 /// A detector as the list holds it, its types erased.
-pub struct Entry {
+pub struct RegisteredDetector {
     /// What it is.
     pub about: &'static About,
     /// Its thresholds, as they are by default.
@@ -156,7 +156,7 @@ pub struct Entry {
     pub run: fn(&Context<'_>, Option<&toml::Table>) -> Result<Outcome>,
 }
 
-impl Entry {
+impl RegisteredDetector {
     /// The entry of a detector.
     pub const fn of<D: Detector + 'static>() -> Self {
         Self {

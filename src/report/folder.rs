@@ -7,7 +7,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::manifest::{self, Entry, Hashing, Manifest};
+use super::manifest::{self, Hashing, ListedFile, Manifest};
 use super::{CaptureIdentity, json};
 use crate::safe_fs::pending::{self, HalfMade};
 use crate::safe_fs::{Dir, Kind, Replace, User, describe_foreign, is_mine, make_hidden_dir};
@@ -128,7 +128,7 @@ impl Folder {
     }
 
     /// Every file written so far, by path.
-    pub fn entries(&self) -> Vec<Entry> {
+    pub fn entries(&self) -> Vec<ListedFile> {
         manifest::entries(&self.written.lock().unwrap_or_else(PoisonError::into_inner))
     }
 

@@ -36,12 +36,12 @@ pub struct Index {
     /// Name and version of the program that made it.
     pub tool_version: String,
     /// One entry per capture, in the order given.
-    pub reports: Vec<Entry>,
+    pub reports: Vec<IndexedCapture>,
 }
 
 /// One capture.
 #[derive(Debug, Serialize)]
-pub struct Entry {
+pub struct IndexedCapture {
     /// Name of the capture, without its folder.
     pub capture: String,
     /// The report's folder beside the index; null if there is none.
@@ -97,7 +97,7 @@ struct Row<'a> {
 
 impl Index {
     /// An index of these captures.
-    pub fn new(reports: Vec<Entry>) -> Self {
+    pub fn new(reports: Vec<IndexedCapture>) -> Self {
         Self {
             schema: format!("{SCHEMA_FAMILY}v1"),
             tool_version: concat!("netrec ", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -130,7 +130,7 @@ impl Index {
     }
 }
 
-impl Entry {
+impl IndexedCapture {
     /// A capture that was analyzed.
     pub fn of(
         analysis: &Analysis,
@@ -189,8 +189,8 @@ impl Shows {
     }
 }
 
-impl<'a> From<&'a Entry> for Row<'a> {
-    fn from(entry: &'a Entry) -> Self {
+impl<'a> From<&'a IndexedCapture> for Row<'a> {
+    fn from(entry: &'a IndexedCapture) -> Self {
         Self {
             capture: &entry.capture,
             link: entry.page.as_deref().map(relative_link),
@@ -253,13 +253,13 @@ mod tests {
     fn index() -> Index {
         let gone = "the file <b>c.parquet</b> is damaged".to_owned();
         Index::new(vec![
-            Entry::of(
+            IndexedCapture::of(
                 &fixture::analysis(),
                 &fixture::identity(),
                 "web 01-report".to_owned(),
                 &ReportFormat::ALL,
             ),
-            Entry::failed("c.parquet".to_owned(), gone),
+            IndexedCapture::failed("c.parquet".to_owned(), gone),
         ])
     }
 

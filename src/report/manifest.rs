@@ -40,14 +40,14 @@ pub struct Manifest {
     /// Name and version of the program that made the report.
     pub tool_version: String,
     /// The capture that the report was made from.
-    pub capture: Entry,
+    pub capture: ListedFile,
     /// Every file in the folder except this one, by path.
-    pub files: Vec<Entry>,
+    pub files: Vec<ListedFile>,
 }
 
 /// A file with its size and hash.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
+pub struct ListedFile {
     /// Path inside the folder, with `/`; for the capture, its name.
     pub path: String,
     /// Size in bytes.
@@ -58,9 +58,12 @@ pub struct Entry {
 
 impl Manifest {
     /// The manifest of files that were written.
-    pub fn new(capture: &CaptureIdentity, files: Vec<Entry>) -> Self {
-        let capture =
-            Entry { path: capture.file_name.clone(), bytes: capture.bytes, sha256: capture.sha256.clone() };
+    pub fn new(capture: &CaptureIdentity, files: Vec<ListedFile>) -> Self {
+        let capture = ListedFile {
+            path: capture.file_name.clone(),
+            bytes: capture.bytes,
+            sha256: capture.sha256.clone(),
+        };
         Self {
             schema: format!("{SCHEMA_FAMILY}v1"),
             tool_version: concat!("netrec ", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -104,7 +107,7 @@ impl Manifest {
     }
 }
 
-impl Entry {
+impl ListedFile {
     fn change(&self, folder: &Path) -> Result<Option<&'static str>> {
         let relative = Path::new(&self.path);
         // The manifest is untrusted too: its paths must not leave the folder.
@@ -182,8 +185,8 @@ impl<W: Write> Write for Hashing<W> {
 }
 
 /// The files of a folder sorted by path, because several threads write them.
-pub(super) fn entries(written: &BTreeMap<String, (u64, String)>) -> Vec<Entry> {
-    let entry = |(path, (bytes, sha256)): (&String, &(u64, String))| Entry {
+pub(super) fn entries(written: &BTreeMap<String, (u64, String)>) -> Vec<ListedFile> {
+    let entry = |(path, (bytes, sha256)): (&String, &(u64, String))| ListedFile {
         path: path.clone(),
         bytes: *bytes,
         sha256: sha256.clone(),

@@ -16,14 +16,14 @@ const MOST_FINDINGS: usize = 1000;
 /// The findings so far.
 #[derive(Debug, Default)]
 pub(super) struct Board {
-    known: Vec<Known>,
+    known: Vec<KnownFinding>,
     /// Total number of findings so far.
     count: u64,
 }
 
 /// A finding, with what identifies it.
 #[derive(Debug)]
-struct Known {
+struct KnownFinding {
     mark: TimelineMarker,
     subject: Subject,
     conn_ids: BTreeSet<u64>,
@@ -56,7 +56,7 @@ impl Board {
     pub(super) fn take(&mut self, findings: Vec<Finding>) {
         let mut taken = BTreeSet::new();
         for finding in findings {
-            let new = Known {
+            let new = KnownFinding {
                 subject: Subject::of(&finding.judgement.entities),
                 conn_ids: finding.evidence.connections.iter().copied().collect(),
                 span_us: finding.evidence.span_us,
@@ -83,8 +83,8 @@ impl Board {
     /// The earlier finding that this one continues, unless another of the same run already does.
     /// The strongest match wins: the same title, then the same connections, then the same subject
     /// at the same time.
-    fn place_of(&self, new: &Known, taken: &BTreeSet<usize>) -> Option<usize> {
-        let tests: [&dyn Fn(&Known) -> bool; 4] = [
+    fn place_of(&self, new: &KnownFinding, taken: &BTreeSet<usize>) -> Option<usize> {
+        let tests: [&dyn Fn(&KnownFinding) -> bool; 4] = [
             &|known| known.shares_connections(new) && known.mark.title == new.mark.title,
             &|known| known.shares_connections(new) && known.subject == new.subject,
             &|known| known.shares_connections(new),
@@ -95,14 +95,14 @@ impl Board {
         tests.iter().find_map(|test| free().filter(is_of_detector).find(|place| test(&self.known[*place])))
     }
 
-    fn add(&mut self, mut new: Known) {
+    fn add(&mut self, mut new: KnownFinding) {
         self.count += 1;
         new.mark.id = format!("{}-{}", new.mark.detector, self.count);
         self.known.push(new);
     }
 }
 
-impl Known {
+impl KnownFinding {
     fn shares_connections(&self, other: &Self) -> bool {
         !self.conn_ids.is_disjoint(&other.conn_ids)
     }

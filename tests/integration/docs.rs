@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use netrec::analyze::detectors::DETECTORS;
 use netrec::capture::schema::published;
-use netrec::model::detector::Entry;
+use netrec::model::detector::RegisteredDetector;
 
 /// Set this to rewrite the generated parts instead of comparing them.
 const UPDATE: &str = "UPDATE";
@@ -136,7 +136,7 @@ fn the_chapter_of_the_detectors_is_what_they_say() {
     holds("docs/detectors.md", "detectors", &text);
 }
 
-fn chapter(entry: &Entry) -> String {
+fn chapter(entry: &RegisteredDetector) -> String {
     let about = entry.about;
     let mut text = format!("\n## {}\n\n*{}*\n", about.id, about.title);
     for (heading, paragraph) in [

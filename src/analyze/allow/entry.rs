@@ -11,7 +11,7 @@ use crate::model::records::Direction;
 
 /// A checked entry. All of its keys must match; for each key, one of its patterns.
 #[derive(Debug, Clone)]
-pub(super) struct Entry {
+pub(super) struct AllowRule {
     reason: String,
     detector: Vec<Text>,
     process: Vec<Text>,
@@ -40,7 +40,7 @@ struct Written {
     port: Option<OneOrMore<WrittenPort>>,
 }
 
-impl Entry {
+impl AllowRule {
     /// # Errors
     /// A sentence: which key, and what is wrong with it.
     pub(super) fn parse(section: toml::Value) -> Result<Self, String> {
@@ -135,7 +135,7 @@ impl Entry {
     }
 }
 
-impl fmt::Display for Entry {
+impl fmt::Display for AllowRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({})", self.reason, self.conditions().join("; "))
     }

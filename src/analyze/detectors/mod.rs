@@ -29,41 +29,41 @@ pub mod unanswered;
 pub mod unusual_port;
 pub mod web_scan;
 
-use crate::model::detector::Entry;
+use crate::model::detector::RegisteredDetector;
 
 /// Every detector, in the order of the report. The list drives the run, the configuration
 /// and the documentation.
-pub const DETECTORS: &[Entry] = &[
-    Entry::of::<beacon::Beacon>(),
-    Entry::of::<c2_session::C2Session>(),
-    Entry::of::<unanswered::Unanswered>(),
-    Entry::of::<callback::Callback>(),
-    Entry::of::<dns::Dns>(),
-    Entry::of::<icmp::Icmp>(),
-    Entry::of::<mining::Mining>(),
-    Entry::of::<relay::Relay>(),
-    Entry::of::<spam::Spam>(),
-    Entry::of::<flood::Flood>(),
-    Entry::of::<ransomware::Ransomware>(),
-    Entry::of::<brute_force::BruteForce>(),
-    Entry::of::<lateral_movement::LateralMovement>(),
-    Entry::of::<port_scan::PortScan>(),
-    Entry::of::<web_scan::WebScan>(),
-    Entry::of::<process::ProcessAnomaly>(),
-    Entry::of::<burst::Burst>(),
-    Entry::of::<exfiltration::Exfiltration>(),
-    Entry::of::<long_connection::LongConnection>(),
-    Entry::of::<tcp_health::TcpHealth>(),
-    Entry::of::<unusual_port::UnusualPort>(),
-    Entry::of::<geo::Geo>(),
-    Entry::of::<clusters::Clusters>(),
-    Entry::of::<isolation_forest::IsolationForest>(),
-    Entry::of::<indicator::Indicator>(),
-    Entry::of::<sigma::Sigma>(),
+pub const DETECTORS: &[RegisteredDetector] = &[
+    RegisteredDetector::of::<beacon::Beacon>(),
+    RegisteredDetector::of::<c2_session::C2Session>(),
+    RegisteredDetector::of::<unanswered::Unanswered>(),
+    RegisteredDetector::of::<callback::Callback>(),
+    RegisteredDetector::of::<dns::Dns>(),
+    RegisteredDetector::of::<icmp::Icmp>(),
+    RegisteredDetector::of::<mining::Mining>(),
+    RegisteredDetector::of::<relay::Relay>(),
+    RegisteredDetector::of::<spam::Spam>(),
+    RegisteredDetector::of::<flood::Flood>(),
+    RegisteredDetector::of::<ransomware::Ransomware>(),
+    RegisteredDetector::of::<brute_force::BruteForce>(),
+    RegisteredDetector::of::<lateral_movement::LateralMovement>(),
+    RegisteredDetector::of::<port_scan::PortScan>(),
+    RegisteredDetector::of::<web_scan::WebScan>(),
+    RegisteredDetector::of::<process::ProcessAnomaly>(),
+    RegisteredDetector::of::<burst::Burst>(),
+    RegisteredDetector::of::<exfiltration::Exfiltration>(),
+    RegisteredDetector::of::<long_connection::LongConnection>(),
+    RegisteredDetector::of::<tcp_health::TcpHealth>(),
+    RegisteredDetector::of::<unusual_port::UnusualPort>(),
+    RegisteredDetector::of::<geo::Geo>(),
+    RegisteredDetector::of::<clusters::Clusters>(),
+    RegisteredDetector::of::<isolation_forest::IsolationForest>(),
+    RegisteredDetector::of::<indicator::Indicator>(),
+    RegisteredDetector::of::<sigma::Sigma>(),
 ];
 
 /// The detector with an id.
-pub fn find(id: &str) -> Option<&'static Entry> {
+pub fn find(id: &str) -> Option<&'static RegisteredDetector> {
     DETECTORS.iter().find(|entry| entry.about.id == id)
 }
 

@@ -13,7 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use self::contacts::{Reply, Side, Transport};
-use self::scans::{Kind, Scan, Size};
+use self::scans::{Scan, ScanKind, Size};
 use crate::Result;
 use crate::analyze::scene::{self, Found};
 use crate::analyze::services;
@@ -128,18 +128,18 @@ impl Default for Thresholds {
 
 impl Thresholds {
     /// Failures that make a scan of this kind.
-    fn threshold(&self, kind: Kind<'_>) -> usize {
+    fn threshold(&self, kind: ScanKind<'_>) -> usize {
         match kind {
-            Kind::Horizontal(_) => self.hosts as usize,
-            Kind::Vertical(_) | Kind::Block => self.ports as usize,
+            ScanKind::Horizontal(_) => self.hosts as usize,
+            ScanKind::Vertical(_) | ScanKind::Block => self.ports as usize,
         }
     }
 
     /// Failures that make a small scan of this kind.
-    fn small_threshold(&self, kind: Kind<'_>) -> usize {
+    fn small_threshold(&self, kind: ScanKind<'_>) -> usize {
         match kind {
-            Kind::Horizontal(_) => self.small_hosts as usize,
-            Kind::Vertical(_) | Kind::Block => self.small_ports as usize,
+            ScanKind::Horizontal(_) => self.small_hosts as usize,
+            ScanKind::Vertical(_) | ScanKind::Block => self.small_ports as usize,
         }
     }
 
@@ -309,7 +309,7 @@ fn is_from_beyond(scan: &Scan<'_>, members: SocketSubset<'_, '_>) -> bool {
 }
 
 fn severity(scan: &Scan<'_>, members: SocketSubset<'_, '_>) -> Severity {
-    let is_vertical = !matches!(scan.kind, Kind::Horizontal(_));
+    let is_vertical = !matches!(scan.kind, ScanKind::Horizontal(_));
     if is_from_beyond(scan, members) {
         // Every public address is probed on a few ports all day; who goes through many wants this host.
         return if is_vertical && scan.size == Size::Full { Severity::Medium } else { Severity::Low };
@@ -336,9 +336,9 @@ fn is_peer_to_peer(scan: &Scan<'_>) -> bool {
         return false;
     }
     let port = match scan.kind {
-        Kind::Horizontal(port) => port,
-        Kind::Block => return is_swarm(scan),
-        Kind::Vertical(_) => return false,
+        ScanKind::Horizontal(port) => port,
+        ScanKind::Block => return is_swarm(scan),
+        ScanKind::Vertical(_) => return false,
     };
     match scan.transport {
         Transport::Udp => {
@@ -404,9 +404,9 @@ fn title(scan: &Scan<'_>) -> String {
     let udp = if scan.transport == Transport::Udp { "UDP " } else { "" };
     match scan.kind {
         _ if scan.transport == Transport::Icmp => format!("{source} pinged {hosts} hosts"),
-        Kind::Vertical(host) => format!("{source} scanned {ports} {udp}ports on {host}"),
-        Kind::Horizontal(port) => format!("{source} scanned {udp}port {port} on {hosts} hosts"),
-        Kind::Block => format!("{source} scanned {ports} {udp}ports on {hosts} hosts"),
+        ScanKind::Vertical(host) => format!("{source} scanned {ports} {udp}ports on {host}"),
+        ScanKind::Horizontal(port) => format!("{source} scanned {udp}port {port} on {hosts} hosts"),
+        ScanKind::Block => format!("{source} scanned {ports} {udp}ports on {hosts} hosts"),
     }
 }
 
@@ -454,9 +454,9 @@ fn answered(scan: &Scan<'_>) -> String {
         .iter()
         .filter(|contact| !contact.reply.is_unestablished())
         .map(|contact| match scan.kind {
-            Kind::Vertical(_) => contact.port.to_string(),
-            Kind::Horizontal(_) => contact.host.to_owned(),
-            Kind::Block => format!("{} port {}", contact.host, contact.port),
+            ScanKind::Vertical(_) => contact.port.to_string(),
+            ScanKind::Horizontal(_) => contact.host.to_owned(),
+            ScanKind::Block => format!("{} port {}", contact.host, contact.port),
         })
         .collect();
     if open.is_empty() {
@@ -482,7 +482,7 @@ fn span_in_words(scan: &Scan<'_>) -> String {
 }
 
 fn measurements(scan: &Scan<'_>, config: &Thresholds) -> Vec<Measurement> {
-    let unit = if matches!(scan.kind, Kind::Horizontal(_)) { "hosts" } else { "ports" };
+    let unit = if matches!(scan.kind, ScanKind::Horizontal(_)) { "hosts" } else { "ports" };
     let threshold = config.held_against(scan) as f64;
     let count = |reply| scan.count(reply) as f64;
     let in_window = Measurement::new("most failed in one window", scan.most_in_window as f64, unit);

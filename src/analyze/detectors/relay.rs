@@ -122,13 +122,13 @@ impl Detector for Relay {
 
 /// What a relay connects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Kind {
+enum RelayKind {
     Strangers,
     Forwarded,
     Reversed,
 }
 
-impl Kind {
+impl RelayKind {
     /// Of a match; none if it is ordinary.
     fn new(found: &Match<'_>) -> Option<(Self, u16)> {
         let (one, other) = (&found.one, &found.other);
@@ -163,17 +163,18 @@ impl Kind {
 }
 
 /// Everything that a host passes on in one way.
-type Groups<'a> = BTreeMap<(&'a str, Kind, u16), Vec<Match<'a>>>;
+type Groups<'a> = BTreeMap<(&'a str, RelayKind, u16), Vec<Match<'a>>>;
 
 fn findings(scene: &Scene<'_>, config: &Thresholds) -> Vec<Finding> {
     let mut groups = Groups::new();
     for found in legs::matches(scene, config) {
-        if let Some((kind, port)) = Kind::new(&found) {
+        if let Some((kind, port)) = RelayKind::new(&found) {
             groups.entry((found.host, kind, port)).or_default().push(found);
         }
     }
-    let is_enough =
-        |kind: Kind, number: usize| kind != Kind::Strangers || number >= config.min_strangers as usize;
+    let is_enough = |kind: RelayKind, number: usize| {
+        kind != RelayKind::Strangers || number >= config.min_strangers as usize
+    };
     groups
         .into_iter()
         .filter(|((_, kind, _), matches)| is_enough(*kind, matches.len()))
@@ -183,7 +184,7 @@ fn findings(scene: &Scene<'_>, config: &Thresholds) -> Vec<Finding> {
 
 fn finding(
     host: &str,
-    kind: Kind,
+    kind: RelayKind,
     port: u16,
     matches: &[Match<'_>],
     scene: &Scene<'_>,
@@ -211,9 +212,9 @@ fn finding(
     let service = services::name(Protocol::Tcp, port)
         .map_or_else(|| format!("port {port}"), |name| format!("{name} (port {port})"));
     let title = match kind {
-        Kind::Strangers => format!("{who} relays connections between hosts outside: {outside}"),
-        Kind::Forwarded => format!("{who} forwards connections from {outside} to {service} on {inside}"),
-        Kind::Reversed => format!("{who} lets {outside} reach {service} on {inside} through a tunnel"),
+        RelayKind::Strangers => format!("{who} relays connections between hosts outside: {outside}"),
+        RelayKind::Forwarded => format!("{who} forwards connections from {outside} to {service} on {inside}"),
+        RelayKind::Reversed => format!("{who} lets {outside} reach {service} on {inside} through a tunnel"),
     };
     let bytes: u64 = matches.iter().map(|found| found.one.to_peer.saturating_add(found.one.from_peer)).sum();
     let difference = matches.iter().map(|found| found.difference).fold(0.0, f64::max);
@@ -231,9 +232,9 @@ fn finding(
         explanation: explanation.join(" "),
         false_positives: String::new(),
         attack: match kind {
-            Kind::Strangers => vec!["T1090"],
-            Kind::Forwarded => vec!["T1090.001"],
-            Kind::Reversed => vec!["T1090.001", "T1572"],
+            RelayKind::Strangers => vec!["T1090"],
+            RelayKind::Forwarded => vec!["T1090.001"],
+            RelayKind::Reversed => vec!["T1090.001", "T1572"],
         },
         entities: members.entities(),
     };

@@ -21,7 +21,7 @@ use crate::geo::Databases;
 use crate::model::finding::Severity;
 use crate::model::threat_intel::ThreatIntel;
 use crate::replay::When;
-use crate::report::index::Entry;
+use crate::report::index::IndexedCapture;
 use crate::report::json::v1::Report;
 use crate::report::redact::{Key, Redactor};
 use crate::report::{self, CaptureIdentity, ReportFormat};
@@ -180,7 +180,7 @@ impl Inputs {
     }
 
     /// Analyzes a capture, writes its report, and prints a summary.
-    fn report(&self, capture: CaptureFile, folder: &Path) -> Result<(Done, Entry)> {
+    fn report(&self, capture: CaptureFile, folder: &Path) -> Result<(Done, IndexedCapture)> {
         let _stage = tracing::info_span!("analyzing", capture = %capture.path().display()).entered();
         let capture = self.selected(capture);
         let target = report::Folder::prepare(folder, self.force)?;
@@ -213,7 +213,7 @@ impl Inputs {
             super::note("no connection matches the filter: nothing was analyzed");
         }
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Ok((done, Entry::of(&analysis, &identity, name, &self.parts)))
+        Ok((done, IndexedCapture::of(&analysis, &identity, name, &self.parts)))
     }
 
     /// Restricts a capture to the connections that match the filter.

@@ -10,7 +10,7 @@ use crate::capture::CaptureFile;
 use crate::cli::Done;
 use crate::cli::sources::{self, Source};
 use crate::escape;
-use crate::report::index::{self, Entry, Index};
+use crate::report::index::{self, Index, IndexedCapture};
 use crate::safe_fs::NewDir;
 use crate::{Error, Result};
 
@@ -28,7 +28,7 @@ pub(super) enum Job {
 }
 
 impl Job {
-    fn run(self, inputs: &Inputs, folder: &Path) -> Result<(Done, Entry)> {
+    fn run(self, inputs: &Inputs, folder: &Path) -> Result<(Done, IndexedCapture)> {
         match self {
             Self::File(source) => inputs.report(inputs.open(&source.path)?, folder),
             Self::Recording(capture) => inputs.report(inputs.chosen(*capture)?, folder),
@@ -132,11 +132,11 @@ fn numbers(count: usize) -> Vec<OsString> {
 
 impl Inputs {
     /// The index entry of a capture that could not be analyzed; redacted, it does not name it.
-    fn failed(&self, name: String, error: &Error) -> Entry {
+    fn failed(&self, name: String, error: &Error) -> IndexedCapture {
         if self.redact.is_some() {
-            return Entry::failed("a capture".to_owned(), "redacted".to_owned());
+            return IndexedCapture::failed("a capture".to_owned(), "redacted".to_owned());
         }
-        Entry::failed(name, error.to_string())
+        IndexedCapture::failed(name, error.to_string())
     }
 }
 

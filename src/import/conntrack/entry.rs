@@ -33,7 +33,7 @@ pub(super) struct Direction {
 
 /// An entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Entry {
+pub(super) struct ConntrackEntry {
     pub(super) happening: Happening,
     /// When, where the line says it (`-o timestamp`).
     pub(super) time: Option<Stamp>,
@@ -56,7 +56,7 @@ pub(super) struct Entry {
 }
 
 /// Reads a line; none if it is none of conntrack.
-pub(super) fn parse(line: &str) -> Option<Entry> {
+pub(super) fn parse(line: &str) -> Option<ConntrackEntry> {
     let (time, line) = time_before(line.trim());
     let mut words = line.split_whitespace().take(MOST_WORDS).peekable();
     let happening = match *words.peek()? {
@@ -95,7 +95,7 @@ pub(super) fn parse(line: &str) -> Option<Entry> {
     let second = fields.iter().enumerate().filter(|(_, (name, _))| *name == "src").nth(1)?.0;
     let (original, reply) = fields.split_at(second);
     let value = |name: &str| fields.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
-    Some(Entry {
+    Some(ConntrackEntry {
         happening,
         time,
         start: stamp_in(line, "[start="),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::entry::{Direction, End, Entry, Happening};
+use super::entry::{ConntrackEntry, Direction, End, Happening};
 use crate::Result;
 use crate::capture::{Counters, Protocol, TcpState};
 use crate::import::log::{FlowRecord, Sink, StateHistory};
@@ -47,7 +47,7 @@ impl Flows {
     ///
     /// # Errors
     /// What `sink` gives.
-    pub(super) fn take(&mut self, entry: &Entry, at_us: i64, sink: &mut impl Sink) -> Result<()> {
+    pub(super) fn take(&mut self, entry: &ConntrackEntry, at_us: i64, sink: &mut impl Sink) -> Result<()> {
         let key = (entry.protocol, entry.protocol_number, entry.original.source, entry.original.destination);
         if self.open.get(&key).is_some_and(|flow| flow.is_over(entry))
             && let Some(over) = self.open.remove(&key)
@@ -77,7 +77,7 @@ impl Flows {
 }
 
 impl Flow {
-    fn new(entry: &Entry, at_us: i64) -> Self {
+    fn new(entry: &ConntrackEntry, at_us: i64) -> Self {
         Self {
             span_us: (at_us, at_us),
             was_new: false,
@@ -92,7 +92,7 @@ impl Flow {
 
     /// Whether an entry with the same ends is of a later connection: this one has ended, or its counts would
     /// go back.
-    fn is_over(&self, entry: &Entry) -> bool {
+    fn is_over(&self, entry: &ConntrackEntry) -> bool {
         let goes_back =
             |now: Direction, before: Direction| now.bytes.zip(before.bytes).is_some_and(|(a, b)| a < b);
         self.has_ended
@@ -101,7 +101,7 @@ impl Flow {
             || goes_back(entry.reply, self.reply)
     }
 
-    fn add(&mut self, entry: &Entry, at_us: i64) {
+    fn add(&mut self, entry: &ConntrackEntry, at_us: i64) {
         let started_us = entry.start.map(|start| start.ts_us).or_else(|| {
             let age_us = i64::try_from(entry.age_s?).ok()?.checked_mul(SECOND_US)?;
             at_us.checked_sub(age_us)

@@ -11,7 +11,7 @@ mod flows;
 #[cfg(test)]
 mod tests;
 
-use self::entry::{Entry, Happening};
+use self::entry::{ConntrackEntry, Happening};
 use self::flows::Flows;
 use super::log::Sink;
 use super::records::{self, Record};
@@ -36,7 +36,7 @@ fn recognises(begin: &Begin) -> bool {
     begin.lines().take(MOST_LOOKED_AT).any(|line| parse(line).is_some())
 }
 
-fn parse(line: &[u8]) -> Option<Entry> {
+fn parse(line: &[u8]) -> Option<ConntrackEntry> {
     // A line of a table is short.
     std::str::from_utf8(line).ok().filter(|line| line.len() < 2000).and_then(entry::parse)
 }

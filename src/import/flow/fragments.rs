@@ -31,7 +31,7 @@ pub(super) struct Owner {
 }
 
 #[derive(Debug)]
-struct Known {
+struct FragmentedPacket {
     since_ns: i64,
     owner: Option<Owner>,
     /// Fragments that came before the first one, and their bytes.
@@ -42,7 +42,7 @@ struct Known {
 /// What is known of packets that came in fragments.
 #[derive(Debug, Default)]
 pub(super) struct Fragments {
-    packets: AHashMap<Whole, Known>,
+    packets: AHashMap<Whole, FragmentedPacket>,
     order: VecDeque<Whole>,
     /// Fragments whose first one was not seen, of packets that are no longer awaited.
     orphans: u64,
@@ -74,8 +74,8 @@ impl Fragments {
         self.orphans + self.packets.values().map(|known| known.early).sum::<u64>()
     }
 
-    fn known(&mut self, whole: Whole, now_ns: i64) -> &mut Known {
-        let is_old = |known: &Known| now_ns - known.since_ns > PATIENCE_NS;
+    fn known(&mut self, whole: Whole, now_ns: i64) -> &mut FragmentedPacket {
+        let is_old = |known: &FragmentedPacket| now_ns - known.since_ns > PATIENCE_NS;
         if let Some(old) = self.packets.get(&whole).filter(|known| is_old(known)) {
             self.orphans += old.early;
             self.packets.remove(&whole);
@@ -86,7 +86,12 @@ impl Fragments {
             let Some(oldest) = self.order.pop_front() else { break };
             self.orphans += self.packets.remove(&oldest).map_or(0, |known| known.early);
         }
-        self.packets.entry(whole).or_insert(Known { since_ns: now_ns, owner: None, early: 0, early_bytes: 0 })
+        self.packets.entry(whole).or_insert(FragmentedPacket {
+            since_ns: now_ns,
+            owner: None,
+            early: 0,
+            early_bytes: 0,
+        })
     }
 }
 

@@ -17,13 +17,13 @@ const LEAST_HOLD_NS: i64 = 600 * 1_000_000_000;
 /// What addresses were asked for by which name.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    known: AHashMap<IpAddr, Known>,
+    known: AHashMap<IpAddr, NamedAddress>,
     /// In the order in which they came.
     order: VecDeque<IpAddr>,
 }
 
 #[derive(Debug)]
-struct Known {
+struct NamedAddress {
     name: Arc<str>,
     until_ns: i64,
 }
@@ -33,7 +33,7 @@ impl Names {
     pub(super) fn learn(&mut self, message: &[u8], now_ns: i64) {
         for answer in dns::answers(message) {
             let hold_ns = (i64::from(answer.ttl_s) * 1_000_000_000).max(LEAST_HOLD_NS);
-            let known = Known { name: answer.name.into(), until_ns: now_ns.saturating_add(hold_ns) };
+            let known = NamedAddress { name: answer.name.into(), until_ns: now_ns.saturating_add(hold_ns) };
             if self.known.insert(answer.address, known).is_none() {
                 self.order.push_back(answer.address);
             }

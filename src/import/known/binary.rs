@@ -3,18 +3,18 @@
 //! Sources: Wireshark's wiretap library (capture formats), the file formats' own documents, and the
 //! `magic(5)` database of file.
 
-use super::{EDITCAP, Known};
+use super::{EDITCAP, KnownFormat};
 use crate::import::pcap::frames;
 
 /// Bytes at an offset, and what has them there.
 struct Magic {
     offset: usize,
     bytes: &'static [u8],
-    known: Known,
+    known: KnownFormat,
 }
 
 const fn at(offset: usize, bytes: &'static [u8], name: &'static str, way: &'static str) -> Magic {
-    Magic { offset, bytes, known: Known { name, way } }
+    Magic { offset, bytes, known: KnownFormat { name, way } }
 }
 
 const WIRESHARK: &str = "open it in Wireshark: it holds no IP connections";
@@ -122,20 +122,20 @@ const ARCHIVES: &[Magic] = &[
 const LONG_MAGIC: usize = 7;
 
 /// The binary format of a file that begins with words.
-pub(super) fn find_words(bytes: &[u8]) -> Option<Known> {
+pub(super) fn find_words(bytes: &[u8]) -> Option<KnownFormat> {
     find_magic(bytes, LONG_MAGIC)
 }
 
 /// The kind of an archive, or of what is compressed.
-pub(super) fn find_archive(bytes: &[u8]) -> Option<Known> {
-    let Magic { known: Known { name, way }, .. } = ARCHIVES.iter().find(|magic| magic.is_in(bytes))?;
-    Some(Known { name, way })
+pub(super) fn find_archive(bytes: &[u8]) -> Option<KnownFormat> {
+    let Magic { known: KnownFormat { name, way }, .. } = ARCHIVES.iter().find(|magic| magic.is_in(bytes))?;
+    Some(KnownFormat { name, way })
 }
 
-fn find_magic(bytes: &[u8], fewest: usize) -> Option<Known> {
+fn find_magic(bytes: &[u8], fewest: usize) -> Option<KnownFormat> {
     let has = |magic: &&Magic| magic.bytes.len() >= fewest && magic.is_in(bytes);
-    let Magic { known: Known { name, way }, .. } = MAGICS.iter().find(has)?;
-    Some(Known { name, way })
+    let Magic { known: KnownFormat { name, way }, .. } = MAGICS.iter().find(has)?;
+    Some(KnownFormat { name, way })
 }
 
 impl Magic {
@@ -145,8 +145,8 @@ impl Magic {
 }
 
 /// The binary format of a file that begins so.
-pub(super) fn find(bytes: &[u8]) -> Option<Known> {
-    let known = |name, way| Some(Known { name, way });
+pub(super) fn find(bytes: &[u8]) -> Option<KnownFormat> {
+    let known = |name, way| Some(KnownFormat { name, way });
     if let Some(known) = find_magic(bytes, 0) {
         return Some(known);
     }

@@ -12,7 +12,7 @@ use super::begin::Begin;
 use super::pcap::frames;
 
 /// A format that is recognised and not read.
-struct Known {
+struct KnownFormat {
     /// What it is, in words that go on after "is".
     name: &'static str,
     /// What to do instead, as a sentence without its stop.
@@ -25,7 +25,7 @@ const EDITCAP: &str = "convert it first: editcap -F pcap FILE out.pcap";
 /// What a file is, in words that go on after "it".
 pub(super) fn describe(begin: &Begin) -> String {
     // An archive may hold packets as they are, and so does what a compressor could not make smaller.
-    if let Some(Known { name, way }) = binary::find_archive(&begin.bytes) {
+    if let Some(KnownFormat { name, way }) = binary::find_archive(&begin.bytes) {
         return format!("is {name}; {way}");
     }
     if let Some(at) = frames::find_capture(&begin.bytes) {
@@ -40,7 +40,7 @@ pub(super) fn describe(begin: &Begin) -> String {
         Some(_) => text::find(begin).or_else(|| binary::find_words(&begin.bytes)),
         None => binary::find(&begin.bytes),
     };
-    if let Some(Known { name, way }) = known {
+    if let Some(KnownFormat { name, way }) = known {
         return format!("is {name}; {way}");
     }
     let first = begin.text.trim_ascii_start().first();

@@ -1,6 +1,6 @@
 //! Formats of text, by what their lines hold.
 
-use super::Known;
+use super::KnownFormat;
 use super::formats::{FORMATS, Sign};
 use crate::import::begin::Begin;
 
@@ -9,7 +9,7 @@ const MOST_LINES: usize = 40;
 const MOST_LINE_BYTES: usize = 4096;
 
 /// The format of a text that begins so.
-pub(super) fn find(begin: &Begin) -> Option<Known> {
+pub(super) fn find(begin: &Begin) -> Option<KnownFormat> {
     let lines: Vec<String> = begin
         .lines()
         .take(MOST_LINES)
@@ -23,8 +23,8 @@ pub(super) fn find(begin: &Begin) -> Option<Known> {
         Sign::Test(passes) => lines.iter().any(|line| passes(line)),
         Sign::Text(words) => words.iter().all(|word| text.contains(word)),
     };
-    let (_, Known { name, way }) = FORMATS.iter().find(|(sign, _)| has(sign))?;
-    Some(Known { name, way })
+    let (_, KnownFormat { name, way }) = FORMATS.iter().find(|(sign, _)| has(sign))?;
+    Some(KnownFormat { name, way })
 }
 
 #[cfg(test)]

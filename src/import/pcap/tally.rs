@@ -14,12 +14,12 @@ const MOST_LINKS: usize = 32;
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     counted: u64,
-    others: BTreeMap<Kind, Seen>,
+    others: BTreeMap<UncountedFrame, Seen>,
 }
 
 /// Frames of which no packet was counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Kind {
+enum UncountedFrame {
     Malformed,
     Encrypted,
     UnknownLink(u32),
@@ -44,16 +44,16 @@ impl Tally {
                 return;
             }
             // Some of these find their first one later.
-            Taken::AwaitsFirstFragment => Kind::OrphanFragment,
-            Taken::Copy => Kind::Copy,
-            Taken::NotIp => Kind::NotIp,
-            Taken::Encrypted => Kind::Encrypted,
+            Taken::AwaitsFirstFragment => UncountedFrame::OrphanFragment,
+            Taken::Copy => UncountedFrame::Copy,
+            Taken::NotIp => UncountedFrame::NotIp,
+            Taken::Encrypted => UncountedFrame::Encrypted,
             Taken::UnknownLink(link) => {
-                let kind = Kind::UnknownLink(link.0);
+                let kind = UncountedFrame::UnknownLink(link.0);
                 let is_known = self.others.contains_key(&kind) || self.others.len() < MOST_LINKS;
-                if is_known { kind } else { Kind::FurtherLinks }
+                if is_known { kind } else { UncountedFrame::FurtherLinks }
             }
-            Taken::Malformed => Kind::Malformed,
+            Taken::Malformed => UncountedFrame::Malformed,
         };
         let seen = self.others.entry(kind).or_insert_with(|| Seen { count: 0, first: place() });
         seen.count += 1;
@@ -61,11 +61,11 @@ impl Tally {
 
     /// Tells `stats` what became of every frame.
     pub(super) fn say(&self, orphan_fragments: u64, unreadable: u64, stats: &mut ImportStats) {
-        let awaiting = self.others.get(&Kind::OrphanFragment).map_or(0, |seen| seen.count);
+        let awaiting = self.others.get(&UncountedFrame::OrphanFragment).map_or(0, |seen| seen.count);
         "frame".clone_into(&mut stats.unit);
         stats.use_many(self.counted + awaiting.saturating_sub(orphan_fragments));
         for (kind, seen) in &self.others {
-            let count = if *kind == Kind::OrphanFragment { orphan_fragments } else { seen.count };
+            let count = if *kind == UncountedFrame::OrphanFragment { orphan_fragments } else { seen.count };
             let example = Example::at(seen.first.clone());
             stats.skip_many(kind.reason(), &kind.describe(), count, Some(example));
         }
@@ -74,7 +74,7 @@ impl Tally {
     }
 }
 
-impl Kind {
+impl UncountedFrame {
     /// What such a frame is, as a noun.
     fn describe(self) -> Cow<'static, str> {
         Cow::Borrowed(match self {

@@ -53,7 +53,7 @@ pub(super) struct Tables {
 
 /// A socket of the table that is being read.
 #[derive(Debug)]
-struct Entry {
+struct ListedSocket {
     socket: Socket,
     number: u64,
     /// The beginning of its line, where that may have to be shown.
@@ -69,7 +69,7 @@ pub(super) struct TableReader<'a> {
     at_us: Option<i64>,
     account: FileReport,
     layout: Layout,
-    entries: Vec<Entry>,
+    entries: Vec<ListedSocket>,
     /// A time that was said and has no table yet.
     stamp: Option<Stamp>,
     now_us: Option<i64>,
@@ -265,7 +265,7 @@ impl<'a> TableReader<'a> {
         }
         self.is_wide |= socket.fit == Fit::Wide;
         let text = (socket.fit == Fit::MayBeCut).then(|| line.chars().take(200).collect());
-        self.entries.push(Entry { socket, number, text });
+        self.entries.push(ListedSocket { socket, number, text });
         if self.entries.len() >= MOST_SOCKETS {
             self.hand_over();
         }
@@ -349,7 +349,7 @@ impl<'a> TableReader<'a> {
     }
 
     /// The time of the table, with which a new tick begins unless it belongs to the one before.
-    fn begin_tick(&mut self, entries: &[Entry]) -> Option<i64> {
+    fn begin_tick(&mut self, entries: &[ListedSocket]) -> Option<i64> {
         let now_us = if let Some(stamp) = self.stamp.take() {
             self.tables.without_zone += u64::from(!stamp.has_zone);
             stamp.ts_us
@@ -370,13 +370,13 @@ impl<'a> TableReader<'a> {
 
     /// Whether a table without a time shows the sockets of the one before once more, and not
     /// others of the same moment (`ss -t; ss -u`).
-    fn is_repeated(&self, entries: &[Entry]) -> bool {
+    fn is_repeated(&self, entries: &[ListedSocket]) -> bool {
         let known = entries.iter().filter(|entry| self.seen.contains(&entry.socket.conn_id())).count();
         2 * known >= entries.len().max(1)
     }
 
     /// Takes out the sockets of which an end may have been cut to the width of its column.
-    fn drop_cut(&mut self, entries: &mut Vec<Entry>) {
+    fn drop_cut(&mut self, entries: &mut Vec<ListedSocket>) {
         if self.is_wide {
             return;
         }
@@ -394,12 +394,13 @@ impl<'a> TableReader<'a> {
 
 /// Tells which protocol the sockets of a table without a column for it are of: an unconnected
 /// socket is one of UDP, unless the table has states that only TCP has.
-fn tell_protocols(entries: &mut [Entry]) {
-    let is_known = |entry: &Entry, protocol| entry.socket.has_protocol && entry.socket.protocol == protocol;
+fn tell_protocols(entries: &mut [ListedSocket]) {
+    let is_known =
+        |entry: &ListedSocket, protocol| entry.socket.has_protocol && entry.socket.protocol == protocol;
     let has_tcp = entries.iter().any(|entry| is_known(entry, Protocol::Tcp));
-    let is_udp = |entry: &Entry| !entry.socket.has_protocol && entry.socket.protocol == Protocol::Udp;
+    let is_udp = |entry: &ListedSocket| !entry.socket.has_protocol && entry.socket.protocol == Protocol::Udp;
     let has_udp = entries.iter().any(is_udp);
-    for Entry { socket, .. } in entries.iter_mut().filter(|entry| !entry.socket.has_protocol) {
+    for ListedSocket { socket, .. } in entries.iter_mut().filter(|entry| !entry.socket.has_protocol) {
         if has_tcp && socket.protocol == Protocol::Udp {
             (socket.protocol, socket.state) = (Protocol::Tcp, Some(TcpState::Close));
         } else if has_udp && !has_tcp {

@@ -16,7 +16,7 @@ pub(super) struct Queue<T> {
 
 #[derive(Debug)]
 struct State<T> {
-    waiting: BinaryHeap<Entry<T>>,
+    waiting: BinaryHeap<QueuedItem<T>>,
     /// Number of jobs so far: of two files of the same size, the earlier one comes first.
     count: u64,
     is_busy: bool,
@@ -24,7 +24,7 @@ struct State<T> {
 }
 
 #[derive(Debug)]
-struct Entry<T> {
+struct QueuedItem<T> {
     rank: Reverse<(u64, u64)>,
     job: T,
 }
@@ -44,7 +44,7 @@ impl<T> Queue<T> {
         }
         state.count += 1;
         let rank = Reverse((bytes, state.count));
-        state.waiting.push(Entry { rank, job });
+        state.waiting.push(QueuedItem { rank, job });
         self.changed.notify_all();
         Ok(())
     }
@@ -90,21 +90,21 @@ impl<T> Queue<T> {
     }
 }
 
-impl<T> PartialEq for Entry<T> {
+impl<T> PartialEq for QueuedItem<T> {
     fn eq(&self, other: &Self) -> bool {
         self.rank == other.rank
     }
 }
 
-impl<T> Eq for Entry<T> {}
+impl<T> Eq for QueuedItem<T> {}
 
-impl<T> PartialOrd for Entry<T> {
+impl<T> PartialOrd for QueuedItem<T> {
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl<T> Ord for Entry<T> {
+impl<T> Ord for QueuedItem<T> {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         self.rank.cmp(&other.rank)
     }

@@ -68,19 +68,19 @@ type Job = (Arc<Executable>, File);
 
 #[derive(Debug, Default)]
 struct Files {
-    known: HashMap<FileId, Known>,
+    known: HashMap<FileId, HashedFile>,
     held: usize,
 }
 
 #[derive(Debug)]
-struct Known {
+struct HashedFile {
     executable: Arc<Executable>,
     /// The file and since when it is held; `None` after it was handed over or released.
     held: Option<(File, Instant)>,
     is_wanted: bool,
 }
 
-impl Known {
+impl HashedFile {
     fn is_left(&self) -> bool {
         self.is_wanted && self.executable.told.get().is_none()
     }
@@ -143,7 +143,7 @@ impl Hashes {
         let mut files = self.files();
         files.make_room(&id)?;
         let Files { known, held } = &mut *files;
-        let known = known.entry(id).or_insert_with(|| Known {
+        let known = known.entry(id).or_insert_with(|| HashedFile {
             executable: Arc::new(Executable { id, sha256: OnceLock::new(), told: OnceLock::new() }),
             held: None,
             is_wanted: false,

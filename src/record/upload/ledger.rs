@@ -25,12 +25,12 @@ struct Content {
     /// The destination: uploads to another one do not count.
     to: String,
     /// By capture name.
-    confirmed: BTreeMap<String, Entry>,
+    confirmed: BTreeMap<String, UploadedCapture>,
 }
 
 /// An uploaded capture.
 #[derive(Debug, Serialize, Deserialize)]
-struct Entry {
+struct UploadedCapture {
     bytes: u64,
     sha256: String,
 }
@@ -73,7 +73,7 @@ impl Ledger {
         let Confirmed { name, bytes, sha256 } = confirmed;
         let folder = Dir::of_file(&self.path).map_err(Error::io("read", &self.path))?;
         self.content.confirmed.retain(|name, _| folder.facts(name).is_ok_and(|facts| facts.is_some()));
-        let entry = Entry { bytes: *bytes, sha256: Digest(*sha256).to_string() };
+        let entry = UploadedCapture { bytes: *bytes, sha256: Digest(*sha256).to_string() };
         self.content.confirmed.insert(name.clone(), entry);
         let text = serde_json::to_vec_pretty(&self.content).unwrap_or_default();
         let mut file = NewFile::create(&self.path, Replace::Yes)?;

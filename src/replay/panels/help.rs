@@ -38,8 +38,8 @@ pub(in crate::replay) fn draw(state: &State, theme: Theme, area: Rect, buffer: &
     for (at, line) in lines.iter().skip(first).take(usize::from(body.height)).enumerate() {
         let at = at as u16;
         match line {
-            Entry::Words(words) => text(buffer, body, at, words, (theme, FAINT)),
-            Entry::Keys(keys) => {
+            HelpLine::Words(words) => text(buffer, body, at, words, (theme, FAINT)),
+            HelpLine::Keys(keys) => {
                 for (side, (names, meaning)) in keys.iter().enumerate() {
                     let x = body.x + side as u16 * SIDE;
                     let width = SIDE.min(body.right().saturating_sub(x));
@@ -59,30 +59,30 @@ pub(in crate::replay) fn length(width: u16) -> usize {
     lines(width).len()
 }
 
-enum Entry {
+enum HelpLine {
     /// A key and its meaning in each half.
     Keys(Vec<(&'static str, &'static str)>),
     Words(String),
 }
 
-fn lines(width: u16) -> Vec<Entry> {
+fn lines(width: u16) -> Vec<HelpLine> {
     let shown: Vec<_> = BINDINGS.iter().filter(|binding| !binding.names.is_empty()).collect();
     let sides = usize::from((width / SIDE).clamp(1, 3));
     let rows = shown.len().div_ceil(sides);
     let key = |index: usize| shown.get(index).map(|binding| (binding.names, binding.meaning));
-    let row = |at: usize| Entry::Keys((0..sides).filter_map(|side| key(side * rows + at)).collect());
-    let mut lines: Vec<Entry> = (0..rows).map(row).collect();
+    let row = |at: usize| HelpLine::Keys((0..sides).filter_map(|side| key(side * rows + at)).collect());
+    let mut lines: Vec<HelpLine> = (0..rows).map(row).collect();
     let mut line = String::new();
     for word in words().split_whitespace() {
         if !line.is_empty() && cells(&line) + 1 + cells(word) > usize::from(width) {
-            lines.push(Entry::Words(std::mem::take(&mut line)));
+            lines.push(HelpLine::Words(std::mem::take(&mut line)));
         }
         if !line.is_empty() {
             line.push(' ');
         }
         line.push_str(word);
     }
-    lines.push(Entry::Words(line));
+    lines.push(HelpLine::Words(line));
     lines
 }
 

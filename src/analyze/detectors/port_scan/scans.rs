@@ -10,7 +10,7 @@ use crate::model::sockets::{Sockets, Source};
 
 /// What a scan goes through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) enum Kind<'a> {
+pub(super) enum ScanKind<'a> {
     /// Many ports of this host.
     Vertical(&'a str),
     /// This port of many hosts.
@@ -36,7 +36,7 @@ pub(super) struct Scan<'a> {
     pub(super) side: Side,
     pub(super) transport: Transport,
     pub(super) source: Source<'a>,
-    pub(super) kind: Kind<'a>,
+    pub(super) kind: ScanKind<'a>,
     pub(super) size: Size,
     pub(super) contacts: Vec<Contact<'a>>,
     /// Most failed first contacts within one window.
@@ -87,7 +87,7 @@ pub(super) fn find<'a>(contacts: &[ContactId], sockets: &Sockets<'a>, config: &T
 }
 
 /// A source and what it may have scanned.
-type Target<'a> = (Side, Transport, Source<'a>, Kind<'a>);
+type Target<'a> = (Side, Transport, Source<'a>, ScanKind<'a>);
 
 /// A [`Target`] by its ids, and in the order of targets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -98,7 +98,7 @@ struct TargetId {
     kind: KindId,
 }
 
-/// A [`Kind`] of one target by its id.
+/// A [`ScanKind`] of one target by its id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 enum KindId {
     Vertical(TextId),
@@ -110,10 +110,10 @@ impl TargetId {
         (self.side, self.transport, sockets.source(self.source), self.kind(sockets))
     }
 
-    fn kind<'a>(self, sockets: &Sockets<'a>) -> Kind<'a> {
+    fn kind<'a>(self, sockets: &Sockets<'a>) -> ScanKind<'a> {
         match self.kind {
-            KindId::Vertical(host) => Kind::Vertical(sockets.text(host)),
-            KindId::Horizontal(port) => Kind::Horizontal(port),
+            KindId::Vertical(host) => ScanKind::Vertical(sockets.text(host)),
+            KindId::Horizontal(port) => ScanKind::Horizontal(port),
         }
     }
 
@@ -121,8 +121,8 @@ impl TargetId {
     fn threshold(self, config: &Thresholds) -> usize {
         // It hangs on the kind alone, not on which host.
         let kind = match self.kind {
-            KindId::Vertical(_) => Kind::Vertical(""),
-            KindId::Horizontal(port) => Kind::Horizontal(port),
+            KindId::Vertical(_) => ScanKind::Vertical(""),
+            KindId::Horizontal(port) => ScanKind::Horizontal(port),
         };
         config.threshold(kind).min(config.small_threshold(kind))
     }
@@ -190,7 +190,7 @@ fn fan_out<'a>(
     contacts: &[Contact<'a>],
     config: &Thresholds,
 ) -> Option<Scan<'a>> {
-    let is_asked = matches!(kind, Kind::Horizontal(_)) && transport == Transport::Tcp;
+    let is_asked = matches!(kind, ScanKind::Horizontal(_)) && transport == Transport::Tcp;
     if !is_asked || side != Side::FromHere {
         return None;
     }
@@ -297,7 +297,7 @@ fn merge<'a>(mut scans: Vec<Scan<'a>>, config: &Thresholds) -> Vec<Scan<'a>> {
         side,
         transport,
         source,
-        kind: Kind::Block,
+        kind: ScanKind::Block,
         size: if is_full { Size::Full } else { Size::Small },
         contacts,
         most_in_window,

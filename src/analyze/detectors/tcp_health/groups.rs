@@ -13,7 +13,7 @@ use crate::model::states::States;
 
 /// What is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Kind<'a> {
+pub(super) enum AilmentKind<'a> {
     /// Handshakes that remotes began with a port of this host and did not finish.
     HalfOpenIn(u16),
     /// Attempts to reach an address and port that nothing answered.
@@ -26,7 +26,7 @@ pub(super) enum Kind<'a> {
     Retransmission(&'a str),
 }
 
-/// A [`Kind`] by its ids, and in the order of kinds.
+/// A [`AilmentKind`] by its ids, and in the order of kinds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 enum KindId {
     HalfOpenIn(u16),
@@ -37,13 +37,13 @@ enum KindId {
 }
 
 impl KindId {
-    fn kind<'a>(self, sockets: &Sockets<'a>) -> Kind<'a> {
+    fn kind<'a>(self, sockets: &Sockets<'a>) -> AilmentKind<'a> {
         match self {
-            Self::HalfOpenIn(port) => Kind::HalfOpenIn(port),
-            Self::HalfOpenOut(addr, port) => Kind::HalfOpenOut(sockets.text(addr), port),
-            Self::CloseWait(source) => Kind::CloseWait(sockets.source(source)),
-            Self::Resets(addr, port) => Kind::Resets(addr.map(|addr| sockets.text(addr)), port),
-            Self::Retransmission(addr) => Kind::Retransmission(sockets.text(addr)),
+            Self::HalfOpenIn(port) => AilmentKind::HalfOpenIn(port),
+            Self::HalfOpenOut(addr, port) => AilmentKind::HalfOpenOut(sockets.text(addr), port),
+            Self::CloseWait(source) => AilmentKind::CloseWait(sockets.source(source)),
+            Self::Resets(addr, port) => AilmentKind::Resets(addr.map(|addr| sockets.text(addr)), port),
+            Self::Retransmission(addr) => AilmentKind::Retransmission(sockets.text(addr)),
         }
     }
 }
@@ -51,7 +51,7 @@ impl KindId {
 /// Something that is wrong, with its connections.
 #[derive(Debug)]
 pub(super) struct Ailment<'a> {
-    pub(super) kind: Kind<'a>,
+    pub(super) kind: AilmentKind<'a>,
     /// Rows in the table of sockets, in the order of time.
     pub(super) rows: Vec<usize>,
     /// Most at the same time.
@@ -166,15 +166,20 @@ impl Group {
     }
 
     /// What the group suffers from; none if it is well.
-    fn ailment<'a>(self, kind: Kind<'a>, sockets: &Sockets<'a>, window_us: i64) -> Option<Ailment<'a>> {
+    fn ailment<'a>(
+        self,
+        kind: AilmentKind<'a>,
+        sockets: &Sockets<'a>,
+        window_us: i64,
+    ) -> Option<Ailment<'a>> {
         if self.ill.is_empty() {
             return None;
         }
         let (at_once, together_us) = most_at_once(&self.ill, sockets, kind);
-        let ends = matches!(kind, Kind::Resets(..));
+        let ends = matches!(kind, AilmentKind::Resets(..));
         let (in_window, window_start_us) = most_in_window(&self.ill, sockets, window_us, ends);
         let share = match kind {
-            Kind::Retransmission(_) => self.again as f64 / self.segments.max(1) as f64,
+            AilmentKind::Retransmission(_) => self.again as f64 / self.segments.max(1) as f64,
             _ => self.ill.len() as f64 / self.all as f64,
         };
         let worst_us = if at_once > in_window { together_us } else { window_start_us };
@@ -185,12 +190,14 @@ impl Group {
 impl Ailment<'_> {
     fn meets(&self, config: &Thresholds, sockets: &Sockets<'_>) -> bool {
         match self.kind {
-            Kind::HalfOpenIn(_) | Kind::HalfOpenOut(..) => self.most() >= config.half_open as usize,
-            Kind::CloseWait(_) => self.at_once >= config.close_wait as usize,
-            Kind::Resets(..) => {
+            AilmentKind::HalfOpenIn(_) | AilmentKind::HalfOpenOut(..) => {
+                self.most() >= config.half_open as usize
+            }
+            AilmentKind::CloseWait(_) => self.at_once >= config.close_wait as usize,
+            AilmentKind::Resets(..) => {
                 self.in_window >= config.resets as usize && self.share >= config.min_reset_share
             }
-            Kind::Retransmission(_) => {
+            AilmentKind::Retransmission(_) => {
                 self.segments(sockets) >= u64::from(config.min_segments)
                     && self.share >= config.min_retransmit_share
             }
@@ -209,11 +216,11 @@ impl Ailment<'_> {
 }
 
 /// How many of some connections have their trouble at the same time, and when.
-fn most_at_once(rows: &[usize], sockets: &Sockets<'_>, kind: Kind<'_>) -> (usize, i64) {
+fn most_at_once(rows: &[usize], sockets: &Sockets<'_>, kind: AilmentKind<'_>) -> (usize, i64) {
     let mut changes: Vec<(i64, i32)> = Vec::with_capacity(2 * rows.len());
     for socket in sockets.walk(rows.iter().copied()) {
         let since = match kind {
-            Kind::CloseWait(_) => socket.state_since_us.unwrap_or(socket.first_seen_us),
+            AilmentKind::CloseWait(_) => socket.state_since_us.unwrap_or(socket.first_seen_us),
             _ => socket.first_seen_us,
         };
         changes.extend([(since, 1), (socket.last_seen_us.saturating_add(1), -1)]);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::groups::{Ailment, Kind};
+use super::groups::{Ailment, AilmentKind};
 use super::{TcpHealth, Thresholds};
 use crate::analyze::words;
 use crate::model::detector::Detector;
@@ -22,7 +22,7 @@ pub(super) fn finding(
     config: &Thresholds,
 ) -> Finding {
     let members = sockets.subset(&ailment.rows);
-    let is_flood = matches!(ailment.kind, Kind::HalfOpenIn(_));
+    let is_flood = matches!(ailment.kind, AilmentKind::HalfOpenIn(_));
     let judgement = Judgement {
         severity: severity(ailment, config),
         confidence: confidence(ailment, config),
@@ -39,9 +39,9 @@ pub(super) fn finding(
 fn severity(ailment: &Ailment<'_>, config: &Thresholds) -> Severity {
     let is_very_much = |threshold: u32| ailment.most() >= VERY_MUCH * threshold as usize;
     match ailment.kind {
-        Kind::HalfOpenIn(_) if is_very_much(config.half_open) => Severity::High,
-        Kind::HalfOpenIn(_) => Severity::Medium,
-        Kind::CloseWait(_) if is_very_much(config.close_wait) => Severity::Medium,
+        AilmentKind::HalfOpenIn(_) if is_very_much(config.half_open) => Severity::High,
+        AilmentKind::HalfOpenIn(_) => Severity::Medium,
+        AilmentKind::CloseWait(_) if is_very_much(config.close_wait) => Severity::Medium,
         _ => Severity::Low,
     }
 }
@@ -49,10 +49,12 @@ fn severity(ailment: &Ailment<'_>, config: &Thresholds) -> Severity {
 /// Surer with more, and with a larger share.
 fn confidence(ailment: &Ailment<'_>, config: &Thresholds) -> Confidence {
     let (value, threshold) = match ailment.kind {
-        Kind::HalfOpenIn(_) | Kind::HalfOpenOut(..) => (ailment.most() as f64, f64::from(config.half_open)),
-        Kind::CloseWait(_) => (ailment.at_once as f64, f64::from(config.close_wait)),
-        Kind::Resets(..) => (ailment.in_window as f64, f64::from(config.resets)),
-        Kind::Retransmission(_) => (ailment.share, config.min_retransmit_share),
+        AilmentKind::HalfOpenIn(_) | AilmentKind::HalfOpenOut(..) => {
+            (ailment.most() as f64, f64::from(config.half_open))
+        }
+        AilmentKind::CloseWait(_) => (ailment.at_once as f64, f64::from(config.close_wait)),
+        AilmentKind::Resets(..) => (ailment.in_window as f64, f64::from(config.resets)),
+        AilmentKind::Retransmission(_) => (ailment.share, config.min_retransmit_share),
     };
     Confidence::new((1.0 - (-value / threshold).exp()) * (0.7 + 0.3 * ailment.share.min(1.0)))
 }
@@ -60,17 +62,21 @@ fn confidence(ailment: &Ailment<'_>, config: &Thresholds) -> Confidence {
 fn title(ailment: &Ailment<'_>, members: SocketSubset<'_, '_>) -> String {
     let number = members.len();
     match ailment.kind {
-        Kind::HalfOpenIn(port) => {
+        AilmentKind::HalfOpenIn(port) => {
             let remotes = remotes(members);
             format!("{number} connections from {remotes} to port {port} never completed the handshake")
         }
-        Kind::HalfOpenOut(addr, port) => {
+        AilmentKind::HalfOpenOut(addr, port) => {
             format!("{number} attempts to reach {addr} port {port} got no answer")
         }
-        Kind::CloseWait(source) => format!("{source} leaves {} sockets in CLOSE_WAIT", ailment.at_once),
-        Kind::Resets(Some(addr), port) => format!("{number} connections to {addr} port {port} were reset"),
-        Kind::Resets(None, port) => format!("{number} inbound connections to port {port} were reset"),
-        Kind::Retransmission(addr) => {
+        AilmentKind::CloseWait(source) => {
+            format!("{source} leaves {} sockets in CLOSE_WAIT", ailment.at_once)
+        }
+        AilmentKind::Resets(Some(addr), port) => {
+            format!("{number} connections to {addr} port {port} were reset")
+        }
+        AilmentKind::Resets(None, port) => format!("{number} inbound connections to port {port} were reset"),
+        AilmentKind::Retransmission(addr) => {
             format!("{:.0} % of the segments to {addr} were retransmitted", 100.0 * ailment.share)
         }
     }
@@ -87,27 +93,27 @@ fn addresses(members: SocketSubset<'_, '_>) -> usize {
 fn explanation(ailment: &Ailment<'_>, members: SocketSubset<'_, '_>, tables: &Tables) -> String {
     let share = format!("{:.0} %", 100.0 * ailment.share);
     let what = match ailment.kind {
-        Kind::HalfOpenIn(_) => format!(
+        AilmentKind::HalfOpenIn(_) => format!(
             "Up to {} at once, {} started within one window; {share} of all connections to this port. \
              Source addresses that never answer are often spoofed, as in a SYN flood.",
             ailment.at_once, ailment.in_window
         ),
-        Kind::HalfOpenOut(..) => format!(
+        AilmentKind::HalfOpenOut(..) => format!(
             "Up to {} at once, {} started within one window; {share} of all attempts. The service may be \
              down or filtered, or the packets were never meant to be answered.",
             ailment.at_once, ailment.in_window
         ),
-        Kind::CloseWait(_) => format!(
+        AilmentKind::CloseWait(_) => format!(
             "The peer has closed, but this program has not: {share} of its connections. {} Each holds a \
              file descriptor until the program closes it or ends.",
             change(ailment, members, tables)
         ),
-        Kind::Resets(..) => format!(
+        AilmentKind::Resets(..) => format!(
             "They went straight from established to closed: {share} of those that ended, up to {} within \
              one window.",
             ailment.in_window
         ),
-        Kind::Retransmission(_) => {
+        AilmentKind::Retransmission(_) => {
             "Segments are retransmitted when no acknowledgement arrives in time: packet loss, congestion, \
              or a filter on the path."
                 .to_owned()
@@ -153,24 +159,24 @@ fn measurements(
     let count = |name: &str, value: usize| Measurement::new(name, value as f64, "connections");
     let (early, late) = quarters(members, tables);
     let mut all = match ailment.kind {
-        Kind::HalfOpenIn(_) | Kind::HalfOpenOut(..) => vec![
+        AilmentKind::HalfOpenIn(_) | AilmentKind::HalfOpenOut(..) => vec![
             count("half-open at once", ailment.at_once).against(f64::from(config.half_open)),
             count("started in one window", ailment.in_window).against(f64::from(config.half_open)),
             Measurement::new("addresses", addresses(members) as f64, "addresses"),
             Measurement::new("share of the attempts", ailment.share, ""),
         ],
-        Kind::CloseWait(_) => vec![
+        AilmentKind::CloseWait(_) => vec![
             count("in CLOSE_WAIT at once", ailment.at_once).against(f64::from(config.close_wait)),
             count("after a quarter of the recording", early),
             count("after three quarters", late),
             Measurement::new("share of its connections", ailment.share, ""),
         ],
-        Kind::Resets(..) => vec![
+        AilmentKind::Resets(..) => vec![
             count("reset in one window", ailment.in_window).against(f64::from(config.resets)),
             count("reset", members.len()),
             Measurement::new("share of those that ended", ailment.share, "").against(config.min_reset_share),
         ],
-        Kind::Retransmission(_) => {
+        AilmentKind::Retransmission(_) => {
             let again: u64 = members.iter().filter_map(|s| s.retransmits).map(u64::from).sum();
             vec![
                 Measurement::new("retransmitted share", ailment.share, "")

@@ -30,7 +30,7 @@ const GONE_NS: i64 = 30_000_000_000;
 /// The names that were seen.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    answers: HashMap<(u64, IpAddr), Vec<Known>>,
+    answers: HashMap<(u64, IpAddr), Vec<NamedRemote>>,
     hellos: HashMap<(u64, Endpoint, Endpoint), Hello>,
     connections: IdMap<u64, Named>,
     /// Names and hellos that were read, and hellos that lay in more packets than one.
@@ -48,7 +48,7 @@ struct Hello {
 }
 
 #[derive(Debug)]
-struct Known {
+struct NamedRemote {
     since_ns: i64,
     until_ns: i64,
     name: Arc<str>,
@@ -78,7 +78,7 @@ impl Names {
         let until_ns = now_ns.saturating_add(holds_ns);
         match known.last_mut() {
             Some(last) if *last.name == *answer.name => last.until_ns = until_ns,
-            _ => known.push(Known { since_ns: now_ns, until_ns, name: answer.name.into() }),
+            _ => known.push(NamedRemote { since_ns: now_ns, until_ns, name: answer.name.into() }),
         }
         if known.len() > MOST_ANSWERS {
             known.remove(0);
@@ -136,8 +136,8 @@ impl Names {
 }
 
 /// The last name that was given before a moment and still held then.
-fn known_at(known: Option<&Vec<Known>>, at_ns: i64) -> Option<Arc<str>> {
-    let fits = |known: &&Known| known.since_ns <= at_ns && at_ns < known.until_ns;
+fn known_at(known: Option<&Vec<NamedRemote>>, at_ns: i64) -> Option<Arc<str>> {
+    let fits = |known: &&NamedRemote| known.since_ns <= at_ns && at_ns < known.until_ns;
     known?.iter().rev().find(fits).map(|known| Arc::clone(&known.name))
 }
 

@@ -196,7 +196,9 @@ mod tests {
             (&[(4, 21)], false),
         ] {
             let mut evidence = Evidence::default();
-            groups.iter().for_each(|(start, end)| evidence.push(group(*start, *end)));
+            for (start, end) in groups {
+                evidence.push(group(*start, *end));
+            }
             assert_eq!(evidence.is_consistent(20), is_consistent, "{groups:?}");
         }
     }

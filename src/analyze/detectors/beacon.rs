@@ -251,6 +251,10 @@ fn in_window<'s, 'a>(
 
 /// Each pair once, and whether it was found in any window: joined from all windows in which it was, else as in
 /// its clearest one. Ordered by pair.
+#[allow(
+    clippy::vec_box,
+    reason = "a candidate has hundreds of bytes, and to move many of them takes memory for two of each"
+)]
 fn joined<'a>(
     candidates: Vec<Box<Candidate<'a>>>,
     found: &BTreeSet<usize>,

@@ -55,7 +55,9 @@ fn cursor_of_groups<const N: usize, const G: usize>(folder: &Path, groups: [[u32
     for ticks in groups {
         let mut group = RowGroup::default();
         for tick in ticks {
-            [3, 7].into_iter().for_each(|conn_id| group.push(&row(conn_id, tick, Kind::Snapshot, 0)));
+            for conn_id in [3, 7] {
+                group.push(&row(conn_id, tick, Kind::Snapshot, 0));
+            }
         }
         growing.append(&mut group, &Metadata::default()).unwrap();
     }
@@ -118,7 +120,7 @@ fn the_nearest_sample_is_found_where_row_groups_overlap() {
     let mut cursor = cursor_of_groups(folder.path(), [[0, 4], [2, 3], [1, 9], [5, 7], [6, 8]]);
     let time = |tick: i64| Position::Time(START_US + tick * 1_000_000);
     for tick in 0..10_u32 {
-        for position in [Position::Tick(tick.into()), time(tick.into())] {
+        for position in [Position::Tick(tick), time(tick.into())] {
             assert_eq!(ticks(&mut cursor, position, Toward::Later), Some(tick));
             assert_eq!(ticks(&mut cursor, position, Toward::Earlier), Some(tick));
         }
@@ -135,7 +137,7 @@ fn row_groups_are_let_go_before_they_fill_the_memory() {
     cursor.most_rows_kept = 8;
     for tick in [0, 9, 4, 0, 7, 2, 9, 1] {
         let sample = cursor.at(Position::Tick(tick), Toward::Later).unwrap().unwrap();
-        assert_eq!((sample.tick, sample.rows.len()), (tick as u32, 2));
+        assert_eq!((sample.tick, sample.rows.len()), (tick, 2));
         let rows: usize = cursor.kept.iter().map(|(_, group)| group.len()).sum();
         assert!((4..=8).contains(&rows), "{rows} rows after tick {tick}");
     }

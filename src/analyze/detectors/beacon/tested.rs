@@ -91,6 +91,10 @@ impl<'a> Tested<'a> {
     }
 
     /// Tests those that are open: all that are kept, with their p-values and q-values, in the order in which they were added.
+    #[allow(
+        clippy::vec_box,
+        reason = "a candidate has hundreds of bytes, and to move many of them takes memory for two of each"
+    )]
     pub(super) fn finish(mut self, seed: u64, max_q: f64) -> Vec<Box<Candidate<'a>>> {
         let asked: Vec<Asked<'_>> = self.open.iter().map(asked).collect();
         let open = null_model::p_values(&asked, self.reportable_tests, seed, max_q);

@@ -247,7 +247,7 @@ impl<'a> Names<'a> {
             "{} looked up {} different names under {} within {}, with {} of information; the longest is \
              {}.",
             source,
-            self.different,
+            words::number(self.different),
             self.domain,
             words::duration(self.span_s),
             words::bytes(self.information),
@@ -275,12 +275,15 @@ impl<'a> Names<'a> {
             title: if is_flood {
                 format!(
                     "{source}: possible flood of DNS queries for random names under {}, {} different names",
-                    self.domain, self.different
+                    self.domain,
+                    words::number(self.different)
                 )
             } else {
                 format!(
                     "{source}: possible DNS tunnel to {}, {} different names of {:.0} characters",
-                    self.domain, self.different, self.mean_chars
+                    self.domain,
+                    words::number(self.different),
+                    self.mean_chars
                 )
             },
             explanation: explanation.join(" "),

@@ -298,10 +298,8 @@ impl Values {
     /// Numbers as they are, whether packed or not.
     fn widened(&self) -> ArrayRef {
         match self {
-            Self::U32(numbers) | Self::Text(TextValues::Words(numbers, _)) => {
-                Arc::new(numbers.widened().into_owned())
-            }
-            Self::U64(numbers) => Arc::new(numbers.widened().into_owned()),
+            Self::U32(numbers) | Self::Text(TextValues::Words(numbers, _)) => Arc::new(numbers.widened()),
+            Self::U64(numbers) => Arc::new(numbers.widened()),
             _ => self.array().slice(0, self.len()),
         }
     }

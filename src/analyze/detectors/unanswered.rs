@@ -123,8 +123,6 @@ fn findings(scene: &Scene<'_>, config: &Thresholds) -> Vec<Finding> {
             rows.retain(|row| attempts.is_new(&scene.sockets, *row));
             (peer, rows)
         })
-        // The rows of all others would fill the memory.
-        .filter(|(peer, rows)| Retries::new(peer, rows, &scene.sockets).is_some())
         .collect();
     let retries: Vec<Retries<'_, '_>> =
         peers.iter().filter_map(|(peer, rows)| Retries::new(peer, rows, &scene.sockets)).collect();

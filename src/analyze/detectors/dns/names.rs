@@ -83,11 +83,13 @@ struct Asking {
 
 impl Asking {
     fn of(sources: &BTreeMap<Source<'_>, Vec<u32>>, queries: &Queries<'_>) -> Self {
-        let rows = || sources.values().flatten().copied();
-        let ts_us = |row: Option<u32>| row.map_or(0, |row| queries.get(row as usize).ts_us);
-        // Queries are in the order of time.
-        let span_s = (ts_us(rows().max()) - ts_us(rows().min())) as f64 / 1e6;
-        Self { sources: sources.len(), rate: rows().count() as f64 / span_s.max(1.0) }
+        let ts_us = |row: Option<&u32>| row.map_or(0, |row| queries.get(*row as usize).ts_us);
+        // The rows of each are in the order of time.
+        let first = sources.values().filter_map(|rows| rows.first()).min();
+        let last = sources.values().filter_map(|rows| rows.last()).max();
+        let span_s = (ts_us(last) - ts_us(first)) as f64 / 1e6;
+        let number: usize = sources.values().map(Vec::len).sum();
+        Self { sources: sources.len(), rate: number as f64 / span_s.max(1.0) }
     }
 }
 
@@ -166,7 +168,7 @@ impl<'a> Names<'a> {
         }
     }
 
-    fn factors(&self, asking: &Asking, config: &Thresholds) -> Vec<Factor> {
+    fn factors(&self, sources: usize, is_flood: bool, config: &Thresholds) -> Vec<Factor> {
         let says = |holds: bool, id, weight, says: String| holds.then(|| Factor::new(id, weight, says));
         let facts = [
             says(
@@ -215,10 +217,10 @@ impl<'a> Names<'a> {
             ),
             says(
                 // A flood may have many sources.
-                asking.sources >= SEVERAL_SOURCES && !self.is_flood(asking, config),
+                sources >= SEVERAL_SOURCES && !is_flood,
                 "dns-common-domain",
                 -1.0,
-                format!("{} sources look up names under {}", asking.sources, self.domain),
+                format!("{sources} sources look up names under {}", self.domain),
             ),
         ];
         facts.into_iter().flatten().collect()
@@ -238,7 +240,8 @@ impl<'a> Names<'a> {
         let owners: BTreeSet<u32> = questions.iter().filter_map(|query| query.process).collect();
         let owners: Vec<_> = owners.into_iter().map(|row| scene.processes.get(row as usize)).collect();
         let mut appraisal = Appraisal::of_programs(&owners);
-        appraisal.extend(self.factors(asking, config));
+        let is_flood = self.is_flood(asking, config);
+        appraisal.extend(self.factors(asking.sources, is_flood, config));
         let sum = weight + appraisal.total();
         if sum < LEAST {
             return None;
@@ -260,7 +263,6 @@ impl<'a> Names<'a> {
                 clients.join(", ")
             ));
         }
-        let is_flood = self.is_flood(asking, config);
         if is_flood {
             explanation.push(format!(
                 "{:.0} % of the responses say that there is nothing: random names, which no cache has, occupy \

@@ -2,10 +2,14 @@
 
 use std::path::Path;
 
+use arrow_array::types::Int32Type;
+use arrow_array::{DictionaryArray, RecordBatch};
+
 use super::*;
 use crate::capture::partial_file::PartialFile;
 use crate::capture::row_group::RowGroup;
-use crate::capture::{Kind, Metadata, Overwrite, Protocol, TcpState, Writer};
+use crate::capture::schema::COLUMNS;
+use crate::capture::{Column, Kind, Metadata, Overwrite, Protocol, TcpState, Writer};
 use crate::safe_fs::Dir;
 
 const START_US: i64 = 1_700_000_000_000_000;
@@ -229,4 +233,26 @@ fn events_apart_from_their_snapshot_are_no_sample_of_their_own() {
     assert_eq!(ticks(&mut cursor, before, Toward::Earlier), Some(1));
     let next = cursor.at(Position::Time(START_US + 100_000), Toward::Later).unwrap().unwrap();
     assert_eq!((next.tick, next.ts_us, next.events.len()), (1, START_US + 1_000_000, 1));
+}
+
+#[test]
+fn a_value_that_no_version_writes_is_quoted_harmlessly_and_cut() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.parquet");
+    write(&path, 10);
+    let capture = CaptureFile::open(&path).unwrap();
+    let all: Vec<Column> = COLUMNS.iter().map(|info| info.column).collect();
+    let batch = capture.row_group(0, &all).unwrap().next().unwrap().unwrap();
+    let reason = |column: Column, text: &str| {
+        let mut columns = batch.columns().to_vec();
+        let index = batch.schema().index_of(column.name()).unwrap();
+        let texts = std::iter::repeat_n(Some(text), batch.num_rows());
+        columns[index] = Arc::new(texts.collect::<DictionaryArray<Int32Type>>());
+        let batch = RecordBatch::try_new(batch.schema(), columns).unwrap();
+        rows::Rows::new(&batch).unwrap().get(0).unwrap_err()
+    };
+    let long = "10.0.0.\u{1b}[2J".repeat(20);
+    let cut = long.chars().take(60).collect::<String>().escape_debug().to_string();
+    assert_eq!(reason(Column::LocalAddr, &long), format!("\"{cut}\" is not an address"));
+    assert_eq!(reason(Column::State, "OPEN"), "\"OPEN\" is not a valid value of its column");
 }

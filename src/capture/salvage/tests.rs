@@ -163,3 +163,16 @@ fn what_stands_behind_the_last_row_group_is_lost_unless_a_whole_journal_has_it()
     let empty = illegible(b"0123456789", Some(Vec::clear));
     assert!(empty.iter().any(|sentence| sentence == behind[0]), "{empty:?}");
 }
+
+#[test]
+fn a_recording_that_ended_before_its_first_row_group_is_in_its_journal() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = Arc::new(Dir::open(folder.path()).unwrap());
+    let mut group = RowGroup::default();
+    group.push(&Row::snapshot(1, Protocol::Udp, ("::1".parse().unwrap(), 53)));
+    let metadata = Metadata { ticks_taken: 1, ..Metadata::default() };
+    Journal::create(&dir, 1).unwrap().append(&mut group, &metadata).unwrap();
+    let salvage = Salvage::from(&dir).unwrap();
+    assert_eq!(salvage.illegible, [""; 0]);
+    assert_eq!((salvage.rows.len(), salvage.found.existing.end), (1, 0));
+}

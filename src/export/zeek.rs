@@ -19,6 +19,7 @@ use crate::model::orientation::{self, Orientation};
 use crate::model::records::Direction;
 use crate::model::sockets::{Socket, Sockets};
 use crate::model::states::States;
+use crate::wire::rpc;
 
 /// See the [module's documentation](self).
 pub(super) const EXPORTER: Exporter =
@@ -114,6 +115,7 @@ fn service(protocol: Option<&str>) -> String {
         None | Some(Application::UNKNOWN) => UNSET.to_owned(),
         Some("tls") => "ssl".to_owned(),
         Some("vnc") => "rfb".to_owned(),
+        Some(protocol) if rpc::is_interface(protocol) => "dce_rpc".to_owned(),
         Some(protocol) => escape(protocol),
     }
 }

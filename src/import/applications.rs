@@ -6,6 +6,7 @@ use ahash::{AHashMap, AHashSet};
 
 use super::names::{End, Ends, NameKey};
 use crate::capture::{Application, Protocol};
+use crate::wire::rpc;
 
 /// More are not kept: files may hold any number.
 const MOST_ENTRIES: usize = 4_000_000;
@@ -41,7 +42,7 @@ impl Applications {
         }
         let all = match self.of_uid.get(&uid) {
             Some(known) if **known == *application => return,
-            Some(known) => self.share(known.or(application)),
+            Some(known) => self.share(joined(known, application)),
             None => self.share(application.clone()),
         };
         self.of_uid.insert(uid, all);
@@ -76,7 +77,7 @@ impl Applications {
             None => self.within(key, ends),
         };
         match (own, beside) {
-            (Some(own), Some(beside)) => Some(self.share(own.or(&beside))),
+            (Some(own), Some(beside)) => Some(self.share(joined(&own, &beside))),
             (own, beside) => own.or(beside),
         }
     }
@@ -105,6 +106,15 @@ impl Applications {
     }
 }
 
+/// What two records say of one connection; where both name a protocol, the first, unless the second is an interface that is
+/// called over it.
+fn joined(first: &Application, second: &Application) -> Application {
+    let rank = |all: &Application| all.protocol.as_deref().map_or(0, rpc::rank);
+    let protocol = if rank(second) > rank(first) { second.protocol.clone() } else { None };
+    let all = first.or(second);
+    Application { protocol: protocol.or(all.protocol), ..all }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::names::{FlowRef, Names};
@@ -129,6 +139,21 @@ mod tests {
         assert_eq!((found.ja3.as_deref(), found.tls_subject.as_deref()), (Some("a"), Some("CN=a")));
         let key = names.key(b"C2", 0, 9);
         assert_eq!(names.application(None, &key, ends(), Protocol::Tcp), None);
+    }
+
+    #[test]
+    fn the_interface_that_is_called_is_more_than_the_transport() {
+        let mut names = Names::default();
+        let flow = FlowRef { uid: b"C1", ends: None, ts_us: 5 };
+        for protocol in ["samr", "svcctl", "srvsvc"] {
+            names.note_application(&flow, &Application::plain(protocol));
+        }
+        let key = names.key(b"C1", 0, 9);
+        let mut found = |own| {
+            let all = names.application(Some(Application::plain(own)), &key, ends(), Protocol::Tcp);
+            all.unwrap().protocol.as_deref().map(str::to_owned)
+        };
+        assert_eq!((found("smb").as_deref(), found("dce_rpc").as_deref()), (Some("svcctl"), Some("svcctl")));
     }
 
     #[test]

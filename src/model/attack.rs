@@ -3,6 +3,7 @@
 /// Sorted by id: those that detectors and hypotheses use, and related ones.
 const TECHNIQUES: &[(&str, &str)] = &[
     ("T1001", "Data Obfuscation"),
+    ("T1003.006", "DCSync"),
     ("T1008", "Fallback Channels"),
     ("T1014", "Rootkit"),
     ("T1018", "Remote System Discovery"),
@@ -27,6 +28,7 @@ const TECHNIQUES: &[(&str, &str)] = &[
     ("T1048", "Exfiltration Over Alternative Protocol"),
     ("T1048.003", "Exfiltration Over Unencrypted Non-C2 Protocol"),
     ("T1049", "System Network Connections Discovery"),
+    ("T1053.005", "Scheduled Task"),
     ("T1055", "Process Injection"),
     ("T1059", "Command and Scripting Interpreter"),
     ("T1059.001", "PowerShell"),
@@ -73,6 +75,7 @@ const TECHNIQUES: &[(&str, &str)] = &[
     ("T1567.002", "Exfiltration to Cloud Storage"),
     ("T1568", "Dynamic Resolution"),
     ("T1568.002", "Domain Generation Algorithms"),
+    ("T1569.002", "Service Execution"),
     ("T1570", "Lateral Tool Transfer"),
     ("T1571", "Non-Standard Port"),
     ("T1572", "Protocol Tunneling"),

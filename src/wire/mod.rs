@@ -11,4 +11,5 @@ pub mod dns;
 pub mod dns_message;
 pub mod fingerprint;
 pub mod packet;
+pub mod rpc;
 pub mod tls;

@@ -12,6 +12,7 @@ use crate::model::records::Direction;
 use crate::model::socket_subset::SocketSubset;
 use crate::model::sockets::{Socket, Source};
 use crate::model::surroundings::Surroundings;
+use crate::wire::rpc;
 
 /// Ports with the protocols that are ordinary on them: what is registered (RFC 6335), and what else common clients speak
 /// there: calls on 443 (STUN, DTLS), and mail with TLS from the first byte or after a command.
@@ -82,7 +83,7 @@ pub fn out_of_place<'a>(socket: &Socket<'a>) -> Option<(&'a str, &'static str)> 
 
 /// Whether a protocol is one of control, which hides where another is expected.
 pub fn is_of_control(protocol: &str) -> bool {
-    OF_CONTROL.contains(&protocol)
+    OF_CONTROL.contains(&protocol) || rpc::is_interface(protocol)
 }
 
 fn of_protocol(

@@ -77,7 +77,8 @@ impl Detector for LateralMovement {
         what_it_finds: "One program or host that reaches many hosts of its network on an administration \
             port (SSH, RDP, SMB, RPC, WinRM, VNC, Telnet), and login chains: a login to a host followed \
             by logins from that host to others. Also one host that runs programs on another through \
-            WinRM, or through RPC as PsExec and WMI do.",
+            WinRM, or through RPC as PsExec and WMI do, and one that has a domain controller \
+            replicate its directory, password hashes included (DCSync).",
         why_it_matters: "After the first foothold, attackers move from host to host with the tools that \
             administrators use. A single connection looks ordinary; the pattern does not.",
         how_it_decides: "Established internal connections on administration ports are grouped by source \
@@ -94,19 +95,35 @@ impl Detector for LateralMovement {
             or longer from outside over Telnet, RDP, VNC or WinRM. Remote execution weighs 2: 1 kB or more sent to WinRM, or a query to \
             the endpoint mapper (port 135) followed within a minute by a connection to an RPC port \
             (49152 and above). At most two hosts may administer the target, because servers of files, \
-            printers and directories have more clients. If 50 kB or more were sent over SMB, and less \
+            printers and directories have more clients. Where payloads were seen, the interface that a client calls decides, whatever \
+            the target is for: the service control manager, the task scheduler or WMI weigh 2, unless they are called on a clock, and \
+            other known interfaces (accounts, printers, shares) nothing. Replication of a directory by a host that provides fewer than three \
+            infrastructure services itself weighs 3. If 50 kB or more were sent over SMB, and less \
             came back, that adds 0.5; facts about the program add their weights. Hosts that provide network infrastructure (directory, names, time) do \
             not count as targets.",
         false_positives: "Administrators, configuration management (Ansible, SCCM), backup, inventory \
             and print servers, jump hosts: give them an `[[allow]]` entry.",
         evidence: "Hosts reached, `min_hosts` and `window_s`, the time between two logins and `chain_s`, \
             and the connections.",
-        source: "ATT&CK T1021 (remote services) and its sub-techniques; fan-out and chains: A. Bohara et al., An Unsupervised \
+        source: "ATT&CK T1021 (remote services) and its sub-techniques, T1047, T1053.005, T1569.002, T1003.006; interfaces and operations: [MS-SCMR], \
+            [MS-TSCH], [MS-WMI], [MS-DRSR]; fan-out and chains: A. Bohara et al., An Unsupervised \
             Multi-Detector Approach for Identifying Malicious Lateral Movement, SRDS 2017.",
         section: Section::Security,
         method: Method::Behavior,
         signal: Signal::LateralMovement,
-        attack: &["T1021", "T1021.001", "T1021.002", "T1021.003", "T1021.004", "T1021.005", "T1021.006"],
+        attack: &[
+            "T1003.006",
+            "T1021",
+            "T1021.001",
+            "T1021.002",
+            "T1021.003",
+            "T1021.004",
+            "T1021.005",
+            "T1021.006",
+            "T1047",
+            "T1053.005",
+            "T1569.002",
+        ],
     };
 
     fn validate(config: &Thresholds) -> Result<(), String> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::event::Event;
 use crate::capture::Application;
 use crate::import::names::{FlowRef, Names};
-use crate::wire::app_protocol;
+use crate::wire::{app_protocol, rpc};
 
 /// Suricata's word for a payload that is none of the protocols that it knows.
 const FAILED: &str = "failed";
@@ -25,8 +25,9 @@ pub(super) fn take(event: &Event, names: &mut Names) {
     let text = |path: &[&str]| event.get(path).as_str();
     let first = |a: &[&str], b: &[&str]| text(a).or_else(|| text(b));
     // Flow events say no more than the protocol, which their connection has.
+    let call = call(event);
     let facts = Application {
-        protocol: None,
+        protocol: call.map(Cow::Borrowed),
         ja3: first(&["tls", "ja3", "hash"], &["quic", "ja3", "hash"]).and_then(Application::read_ja3),
         ja4: first(&["tls", "ja4"], &["quic", "ja4"]).and_then(Application::read_ja4),
         tls_subject: text(&["tls", "subject"]).and_then(Application::read_name),
@@ -35,8 +36,23 @@ pub(super) fn take(event: &Event, names: &mut Names) {
     if !facts.is_empty() {
         let ts_us = event.ts_us().unwrap_or_default();
         let flow = FlowRef { uid: &event.flow_uid(), ends: event.ends(), ts_us };
-        names.note_application(&flow, &Application { protocol: Some(protocol), ..facts });
+        names.note_application(&flow, &Application { protocol: facts.protocol.or(Some(protocol)), ..facts });
     }
+}
+
+/// The interface of a Windows host that an event's flow calls: bound over TCP or in a pipe, or by the name of the pipe.
+fn call(event: &Event) -> Option<&'static str> {
+    let bound = |path: &[&str]| {
+        let interfaces = event.get(path).as_array()?;
+        interfaces.iter().find_map(|interface| rpc::of_uuid(interface.get("uuid")?.as_str()?))
+    };
+    let over_smb =
+        || bound(&["smb", "dcerpc", "interfaces"]).filter(|name| rpc::rank(name) > rpc::rank("smb"));
+    let pipe = |path: &[&str]| rpc::of_pipe(event.get(path).as_str()?);
+    bound(&["dcerpc", "interfaces"])
+        .or_else(over_smb)
+        .or_else(|| pipe(&["smb", "named_pipe"]))
+        .or_else(|| pipe(&["smb", "filename"]))
 }
 
 /// The application protocol of an event's flow; of a greeting or request also where nothing else says it.

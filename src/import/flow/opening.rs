@@ -1,4 +1,5 @@
 //! What the first payload of a flow's two sides says: protocol, server name, the client's fingerprints, the certificate.
+//! And which interface of a Windows host its client calls, which comes later.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -6,7 +7,7 @@ use std::sync::Arc;
 use crate::capture::Application;
 use crate::wire::certificate::{self, Shown};
 use crate::wire::tls::{self, Hello};
-use crate::wire::{app_protocol, fingerprint};
+use crate::wire::{app_protocol, fingerprint, rpc};
 
 /// Bytes of a client's stream that are kept until its TLS greeting is whole.
 const MOST_HELLO_BYTES: usize = 8 * 1024;
@@ -79,6 +80,7 @@ impl Opening {
             return None;
         }
         if piece.is_from_client {
+            self.read_call(piece);
             return self.read_hello(piece);
         }
         self.read_certificate(piece);
@@ -92,7 +94,8 @@ impl Opening {
             self.was_looked_at[side] || self.protocol.is_some() || self.late_looks[side] == MOST_LATE_LOOKS;
         let greeting = if is_from_client { &self.hello } else { &self.certificate };
         let may_greet = is_stream && (is_from_client || self.protocol == Some(TLS));
-        is_looked_at && (!may_greet || matches!(greeting, Greeting::Done))
+        let may_call = is_stream && is_from_client && self.protocol.is_some_and(rpc::may_tell_more);
+        is_looked_at && (!may_greet || matches!(greeting, Greeting::Done)) && !may_call
     }
 
     /// Whether part of a greeting is kept.
@@ -136,6 +139,11 @@ impl Opening {
         found.protocol = Some(Cow::Borrowed(self.protocol.unwrap_or(TLS)));
         add(&mut found);
         self.found = Some(Arc::new(found));
+    }
+
+    /// A client binds an interface, or opens a pipe, in one message.
+    fn read_call(&mut self, piece: &Piece<'_>) {
+        self.protocol = self.protocol.map(|protocol| rpc::asked(protocol, piece.bytes).unwrap_or(protocol));
     }
 
     /// The beginning of a greeting is kept until the rest comes.
@@ -210,6 +218,7 @@ impl Greeting {
 mod tests {
     use super::*;
     use crate::wire::certificate::tests as certificates;
+    use crate::wire::rpc::tests as calls;
     use crate::wire::tls::tests as hellos;
 
     fn piece(bytes: &[u8], is_from_client: bool, seq: u32) -> Piece<'_> {
@@ -287,6 +296,24 @@ mod tests {
             late.read(&Piece { is_first: None, ..piece(b"\x01\x02\x03", false, seq) });
         }
         assert!(late.is_over(false, true) && !late.is_over(true, true));
+    }
+
+    #[test]
+    fn the_interface_that_a_client_calls_is_more_than_the_transport() {
+        let drsuapi = 0xe351_4235_4b06_11d1_ab04_00c0_4fc2_dcd2;
+        let mut opening = Opening::default();
+        opening.read(&piece(&calls::bind(&[drsuapi]), true, 0));
+        assert_eq!(protocol(&opening, false).as_deref(), Some("drsuapi"));
+        assert!(!opening.is_over(true, true), "it may ask for more than names");
+        opening.read(&piece(&calls::request(3), true, 200));
+        assert_eq!(protocol(&opening, false).as_deref(), Some("drsuapi_replication"));
+        assert!(opening.is_over(true, true));
+        let mut pipes = Opening::default();
+        pipes.read(&piece(b"\0\0\0\xd8\xfeSMB@\0", true, 0));
+        pipes.read(&piece(&calls::open_pipe("srvsvc"), true, 300));
+        assert_eq!(protocol(&pipes, false).as_deref(), Some("smb"));
+        pipes.read(&piece(&calls::open_pipe("svcctl"), true, 600));
+        assert_eq!(protocol(&pipes, false).as_deref(), Some("svcctl"));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::tsv::unescape;
 use crate::capture::{Application, Protocol};
 use crate::import::log::FlowRecord;
 use crate::import::names::{FlowRef, Names};
-use crate::wire::app_protocol;
+use crate::wire::{app_protocol, rpc};
 
 /// Analyzers that wrap others or belong to them: beside another one, the other is what is spoken.
 const WRAPPERS: [&str; 5] = ["ssl", "gssapi", "ntlm", "dce_rpc", "krb"];
@@ -60,7 +60,7 @@ pub(super) fn of_connection(record: &Record<'_>, connection: &FlowRecord) -> Opt
 pub(super) fn take(kind: Kind, record: &Record<'_>, names: &mut Names) -> bool {
     let application = match kind {
         Kind::Tls => Some(of_handshake(record)),
-        _ => of_log(record.log_name().unwrap_or_default()),
+        _ => of_call(record).or_else(|| of_log(record.log_name().unwrap_or_default())),
     };
     let Some(application) = application else { return false };
     let ends = record.end(Field::OrigH, Field::OrigP).zip(record.end(Field::RespH, Field::RespP));
@@ -68,6 +68,12 @@ pub(super) fn take(kind: Kind, record: &Record<'_>, names: &mut Names) -> bool {
     let flow = FlowRef { uid: record.get(Field::Uid).unwrap_or_default(), ends, ts_us };
     names.note_application(&flow, &application);
     true
+}
+
+/// The interface of a Windows host that a record of `dce_rpc.log` names.
+fn of_call(record: &Record<'_>) -> Option<Application> {
+    let name = rpc::of_name(record.text(Field::Endpoint)?, record.text(Field::Operation))?;
+    Some(Application { protocol: Some(Cow::Borrowed(name)), ..Application::default() })
 }
 
 /// The protocol that connections speak of which a log of this name tells.

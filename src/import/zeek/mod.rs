@@ -1,5 +1,6 @@
 //! Zeek's logs: connections from `conn.log` and its variants, names from `ssl.log`, `quic.log`,
-//! `http.log`, `dns.log` and `smb_mapping.log`, application protocols from the logs of protocols.
+//! `http.log`, `dns.log` and `smb_mapping.log`, application protocols from the logs of protocols, and from `dce_rpc.log`
+//! which interface of a Windows host is called.
 //!
 //! With a header, as JSON, as CSV or as `zeek-cut` prints them; plain or compressed; one log a
 //! file or all in one stream; in any order of records and files. Columns that are missing are
@@ -36,8 +37,8 @@ pub const IMPORTER: Importer = Importer {
     import,
 };
 
-/// Logs that name the remotes of connections, as their files are called.
-const BESIDE: [&str; 5] = ["ssl", "http", "dns", "quic", "smb_mapping"];
+/// Logs that name the remotes of connections or say what is called there, as their files are called.
+const BESIDE: [&str; 6] = ["ssl", "http", "dns", "quic", "smb_mapping", "dce_rpc"];
 
 fn import(inputs: &[Input], output: &mut Output<'_>) -> Result<()> {
     let beside = logs_beside(inputs)?;

@@ -64,6 +64,8 @@ fields! {
     Issuer = "issuer",
     SharePath = "path",
     ShareType = "share_type",
+    Endpoint = "endpoint",
+    Operation = "operation",
 }
 
 impl Field {
@@ -115,6 +117,8 @@ impl Field {
                 | Self::Issuer
                 | Self::SharePath
                 | Self::ShareType
+                | Self::Endpoint
+                | Self::Operation
         )
     }
 }

@@ -216,6 +216,24 @@ fn the_path_of_a_share_names_its_server() {
 }
 
 #[test]
+fn the_calls_of_a_connection_name_the_interface() {
+    let call = |uid: &str, endpoint: &str, operation: &str| {
+        json(uid, &format!(r#""_path":"dce_rpc","endpoint":"{endpoint}","operation":"{operation}""#))
+    };
+    let records = [
+        json("C1", &format!(r#"{CONN},"service":"gssapi,smb,dce_rpc","_path":"conn""#)),
+        json("C2", &format!(r#"{CONN},"service":"dce_rpc,gssapi","_path":"conn""#)),
+        json("C3", &format!(r#"{CONN},"service":"dce_rpc","_path":"conn""#)),
+        call("C1", "srvsvc", "NetrShareEnum"),
+        call("C1", "svcctl", "CreateServiceW"),
+        call("C2", "drsuapi", "DRSGetNCChanges"),
+        call("C3", "unknown-4711", "unknown-3"),
+    ];
+    let (mut taken, _) = read(&records.concat());
+    assert_eq!(payloads(&mut taken), ["svcctl - -", "drsuapi_replication - -", "dce_rpc - -"]);
+}
+
+#[test]
 fn the_log_of_a_protocol_names_it_where_the_connection_does_not() {
     let records = [
         json("C1", &format!(r#"{CONN},"_path":"conn""#)),

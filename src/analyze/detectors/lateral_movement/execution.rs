@@ -1,15 +1,17 @@
-//! One host that runs something on another: `WinRM`, WMI, or a service that is copied over SMB and started by RPC.
+//! One host that runs something on another, or takes its directory: by the interface that it calls, where payloads were seen,
+//! and else by the ports: `WinRM`, or a service that is copied over SMB and started by RPC.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::analyze::appraisal::Factor;
-use crate::analyze::peers::Side;
+use crate::analyze::peers::{Side, is_by_any_clock};
 use crate::analyze::scene::{ByPeer, Scene};
 use crate::analyze::words;
-use crate::capture::Protocol;
+use crate::capture::{Application, Protocol};
 use crate::model::detector::Detector;
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement};
-use crate::model::sockets::Source;
+use crate::model::records::Scope;
+use crate::model::sockets::{Socket, Source};
 
 /// Ports of file sharing, over which a program is copied.
 const FILES: [u16; 2] = [139, 445];
@@ -38,11 +40,38 @@ const PROGRAM_BYTES: u64 = 50_000;
 /// Bytes that a client of `WinRM` sends with a command; a probe sends less.
 const COMMAND_BYTES: u64 = 1_000;
 
-/// How something is run on another host.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A host that asks for copies of a directory without being one of its servers weighs more: nobody else does.
+const REPLICATES: f64 = 3.0;
+
+/// A host that provides this number of infrastructure services is one that others log in at.
+const SERVICES_OF_CONTROLLER: u32 = 3;
+
+/// How something is run on another host, or taken from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum How {
+    Service,
+    Task,
+    Wmi,
+    Replication,
     WinRm,
     Rpc,
+}
+
+impl How {
+    /// By the interface that a connection calls, where the payload shows it.
+    fn of(interface: &str) -> Option<Self> {
+        match interface {
+            "svcctl" | "psexec" => Some(Self::Service),
+            "atsvc" | "taskschd" => Some(Self::Task),
+            "wmi" => Some(Self::Wmi),
+            "drsuapi_replication" => Some(Self::Replication),
+            _ => None,
+        }
+    }
+
+    fn weight(self) -> f64 {
+        if self == Self::Replication { REPLICATES } else { RUNS }
+    }
 }
 
 /// The sessions of one host with another that run something there.
@@ -63,7 +92,7 @@ pub(super) fn find<'a>(
 ) -> Vec<Execution<'a>> {
     let calls = calls(scene);
     let mut clients: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    let mut pairs: BTreeMap<(Source<'a>, &'a str), BTreeMap<u16, &[usize]>> = BTreeMap::new();
+    let mut pairs: Pairs<'a, '_> = BTreeMap::new();
     for (peer, rows) in admin {
         let (client, server) = peer.client_and_server();
         clients.entry(server).or_default().insert(client);
@@ -72,27 +101,107 @@ pub(super) fn find<'a>(
             pairs.entry((peer.source, server)).or_default().insert(peer.port, rows);
         }
     }
+    let mut found = by_interface(&pairs, scene, fan_outs);
+    let told: BTreeSet<(Source<'a>, &str)> = found.iter().map(|one| (one.source, one.server)).collect();
     let is_server = |server: &str| clients.get(server).is_some_and(|clients| clients.len() > MOST_CLIENTS);
-    pairs
+    let by_port = pairs
         .iter()
-        .filter(|((_, server), _)| !is_server(server))
-        .filter_map(|((source, server), ports)| execution(*source, server, ports, &calls, scene))
-        .collect()
+        .filter(|((source, server), _)| !is_server(server) && !told.contains(&(*source, *server)))
+        .filter_map(|((source, server), ports)| execution(*source, server, ports, &calls, scene));
+    found.extend(by_port);
+    found
 }
 
-/// Connections to ports of RPC services inside, by client and server.
+/// Connections to ports of administration, by client, server and port.
+type Pairs<'a, 'p> = BTreeMap<(Source<'a>, &'a str), BTreeMap<u16, &'p [usize]>>;
+
+/// Those that the payload shows, whatever else the target is for. What comes on a clock is a monitor, but for the copies
+/// of a directory.
+fn by_interface<'a>(
+    pairs: &Pairs<'a, '_>,
+    scene: &Scene<'a>,
+    fan_outs: &BTreeSet<(String, u16)>,
+) -> Vec<Execution<'a>> {
+    let sockets = &scene.sockets;
+    let how = |socket: &Socket<'_>| socket.app_protocol.and_then(How::of);
+    let calling = scene.by_peer(
+        |peer, _| {
+            let may_call =
+                FILES.contains(&peer.port) || peer.port == ENDPOINT_MAPPER || peer.port >= RPC_FROM;
+            peer.protocol == Protocol::Tcp && peer.side == Side::Client && may_call
+        },
+        |socket| {
+            let is_inside =
+                !socket.is_beyond_local_networks() && socket.remote_scope != Some(Scope::Loopback);
+            is_inside && socket.was_established() && how(socket).is_some()
+        },
+    );
+    let mut found: BTreeMap<(Source<'a>, &'a str, How), Vec<usize>> = BTreeMap::new();
+    for (peer, rows) in calling {
+        let is_controller =
+            scene.surroundings.infrastructure_services(peer.local_addr) >= SERVICES_OF_CONTROLLER;
+        for row in rows {
+            let Some(how) = how(&sockets.get(row)) else { continue };
+            let is_left_out = match how {
+                How::Replication => is_controller,
+                _ => fan_outs.contains(&(peer.source.to_string(), peer.port)),
+            };
+            if !is_left_out {
+                found.entry((peer.source, peer.remote_addr, how)).or_default().push(row);
+            }
+        }
+    }
+    let is_polled = |rows: &[usize]| {
+        is_by_any_clock(&rows.iter().map(|row| sockets.first_seen_us(*row)).collect::<Vec<_>>())
+    };
+    let of_pair = |((source, server, how), mut rows): ((Source<'a>, &'a str, How), Vec<usize>)| {
+        rows.sort_unstable();
+        if how != How::Replication && is_polled(&rows) {
+            return None;
+        }
+        let files = pairs.get(&(source, server)).map(|ports| of_ports(ports, &FILES)).unwrap_or_default();
+        let copied = copied(&files, scene).filter(|_| how == How::Service);
+        if copied.is_some() {
+            rows.extend(files);
+            rows.sort_unstable();
+            rows.dedup();
+        }
+        Some(Execution { source, server, how, copied, rows })
+    };
+    found.into_iter().filter_map(of_pair).collect()
+}
+
+/// Connections to ports of RPC services inside, by client and server, but for those that are known to call something
+/// else than what runs programs.
 type Calls<'a> = BTreeMap<(Source<'a>, &'a str), Vec<usize>>;
 
 fn calls<'a>(scene: &Scene<'a>) -> Calls<'a> {
     let mut calls = Calls::new();
+    let is_open = |socket: &Socket<'_>| {
+        socket.app_protocol.is_none_or(|protocol| matches!(protocol, "dce_rpc" | Application::UNKNOWN))
+    };
     let of_calls = scene.by_peer(
         |peer, _| peer.protocol == Protocol::Tcp && peer.side == Side::Client && peer.port >= RPC_FROM,
-        |socket| socket.was_established() && !socket.is_beyond_local_networks(),
+        move |socket| socket.was_established() && !socket.is_beyond_local_networks() && is_open(socket),
     );
     for (peer, rows) in of_calls {
         calls.entry((peer.source, peer.remote_addr)).or_default().extend(rows);
     }
     calls
+}
+
+/// Rows of some ports.
+fn of_ports(ports: &BTreeMap<u16, &[usize]>, wanted: &[u16]) -> Vec<usize> {
+    let of = ports.iter().filter(|(port, _)| wanted.contains(port));
+    of.flat_map(|(_, rows)| rows.iter().copied()).collect()
+}
+
+/// Bytes that were sent over one of the connections, if they are enough for a program, and more than came back.
+fn copied(files: &[usize], scene: &Scene<'_>) -> Option<u64> {
+    files.iter().map(|row| scene.sockets.get(*row)).find_map(|socket| {
+        let (sent, received) = (socket.bytes_sent?, socket.bytes_received?);
+        (sent >= PROGRAM_BYTES && sent > received).then_some(sent)
+    })
 }
 
 fn execution<'a>(
@@ -106,19 +215,12 @@ fn execution<'a>(
     let sent = |rows: &[usize]| {
         rows.iter().filter_map(|row| sockets.get(*row).bytes_sent).fold(0, u64::saturating_add)
     };
-    let of = |wanted: &[u16]| -> Vec<usize> {
-        ports
-            .iter()
-            .filter(|(port, _)| wanted.contains(port))
-            .flat_map(|(_, rows)| rows.iter().copied())
-            .collect()
-    };
     let by_winrm: Vec<usize> =
-        of(&WINRM).into_iter().filter(|row| sockets.get(*row).opened_in_recording).collect();
+        of_ports(ports, &WINRM).into_iter().filter(|row| sockets.get(*row).opened_in_recording).collect();
     if sent(&by_winrm) >= COMMAND_BYTES {
         return Some(Execution { source, server, how: How::WinRm, copied: None, rows: by_winrm });
     }
-    let asked = of(&[ENDPOINT_MAPPER]);
+    let asked = of_ports(ports, &[ENDPOINT_MAPPER]);
     let is_answer_used = |row: &&usize| {
         let at_us = sockets.first_seen_us(**row);
         asked.iter().any(|asked| (0..=SAME_CALL_US).contains(&(at_us - sockets.first_seen_us(*asked))))
@@ -127,11 +229,8 @@ fn execution<'a>(
     if called.is_empty() {
         return None;
     }
-    let files = of(&FILES);
-    let copied = files.iter().map(|row| sockets.get(*row)).find_map(|socket| {
-        let (sent, received) = (socket.bytes_sent?, socket.bytes_received?);
-        (sent >= PROGRAM_BYTES && sent > received).then_some(sent)
-    });
+    let files = of_ports(ports, &FILES);
+    let copied = copied(&files, scene);
     let mut rows: Vec<usize> = asked.into_iter().chain(called).chain(files).collect();
     rows.sort_unstable();
     rows.dedup();
@@ -139,6 +238,62 @@ fn execution<'a>(
 }
 
 impl Execution<'_> {
+    fn title(&self) -> String {
+        let (source, server) = (self.source, self.server);
+        let how = match (self.how, self.copied) {
+            (How::Replication, _) => {
+                return format!(
+                    "{source} has {server} replicate its directory to it, which includes password hashes (DCSync)"
+                );
+            }
+            (How::Service, None) => "its service control manager (as PsExec does)",
+            (How::Service | How::Rpc, Some(_)) => "a copied program and RPC (as PsExec does)",
+            (How::Task, _) => "scheduled tasks",
+            (How::Wmi, _) => "WMI",
+            (How::WinRm, _) => "WinRM",
+            (How::Rpc, None) => "RPC (WMI, scheduled tasks, services)",
+        };
+        format!("{source} may run programs on {server} through {how}")
+    }
+
+    fn technique(&self) -> &'static str {
+        match (self.how, self.copied) {
+            (How::Replication, _) => "T1003.006",
+            (How::Service, None) => "T1569.002",
+            (How::Service | How::Rpc, Some(_)) => "T1021.002",
+            (How::Task, _) => "T1053.005",
+            (How::Wmi, _) => "T1047",
+            (How::WinRm, _) => "T1021.006",
+            (How::Rpc, None) => "T1021.003",
+        }
+    }
+
+    /// What was seen, and why that is unusual.
+    fn seen(&self) -> String {
+        let (connections, server) = (words::count(self.rows.len(), "connection", "connections"), self.server);
+        let called = match self.how {
+            How::Service => "the service control manager (svcctl), which installs and starts services",
+            How::Task => "the task scheduler, which starts programs",
+            How::Wmi => "WMI, which starts programs and reads what a host has",
+            How::Replication => {
+                return format!(
+                    "{connections} with {server} ask for the changes of its directory (drsuapi, DRSGetNCChanges), as domain \
+                     controllers ask each other. {} is not seen to be one.",
+                    self.source
+                );
+            }
+            How::WinRm | How::Rpc => {
+                return format!(
+                    "{connections} with {server}, which at most {MOST_CLIENTS} hosts administer in this recording: it is no \
+                     server of files, printers or directories. Workstations do not run programs on each other."
+                );
+            }
+        };
+        format!(
+            "{connections} with {server}, of which the payload calls {called}. Administrators do this, and not every day."
+        )
+    }
+
     pub(super) fn finding(&self, scene: &Scene<'_>) -> Finding {
         let members = scene.sockets.subset(&self.rows);
         let mut appraisal = scene.appraise(members);
@@ -147,26 +302,16 @@ impl Execution<'_> {
                 format!("{} had been sent there over SMB, enough for a program", words::bytes(bytes as f64));
             Factor::new("lateral-file-copied", 0.5, says)
         }));
-        let (how, technique) = match (self.how, self.copied) {
-            (How::WinRm, _) => ("WinRM", "T1021.006"),
-            (How::Rpc, Some(_)) => ("a copied program and RPC (as PsExec does)", "T1021.002"),
-            (How::Rpc, None) => ("RPC (WMI, scheduled tasks, services)", "T1021.003"),
-        };
-        let weight = RUNS + appraisal.total();
-        let mut explanation = vec![format!(
-            "{} with {}, which at most {MOST_CLIENTS} hosts administer in this recording: it is no server of files, printers \
-             or directories. Workstations do not run programs on each other.",
-            words::count(self.rows.len(), "connection", "connections"),
-            self.server,
-        )];
+        let weight = self.how.weight() + appraisal.total();
+        let mut explanation = vec![self.seen()];
         explanation.extend(appraisal.sentences());
         let judgement = Judgement {
-            severity: appraisal.severity(RUNS),
+            severity: appraisal.severity(self.how.weight()),
             confidence: Confidence::new(0.3 + 0.1 * weight),
-            title: format!("{} may run programs on {} through {how}", self.source, self.server),
+            title: self.title(),
             explanation: explanation.join(" "),
             false_positives: String::new(),
-            attack: vec![technique],
+            attack: vec![self.technique()],
             entities: members.entities(),
         };
         let measurements = vec![

@@ -171,3 +171,78 @@ fn each_service_has_the_technique_of_its_protocol() {
         assert_eq!(technique(port), [name], "{port}");
     }
 }
+
+/// Titles of what is found where one host calls an interface of another.
+fn calling(conns: &[Conn]) -> Vec<String> {
+    let mut capture = Capture::new(900);
+    for conn in conns {
+        capture.add(conn.clone().unowned());
+    }
+    let findings = capture.run::<LateralMovement>().findings;
+    assert!(findings.iter().all(|finding| finding.judgement.severity >= Severity::Medium));
+    findings.into_iter().map(|finding| finding.judgement.title).collect()
+}
+
+#[test]
+fn the_interface_that_is_called_tells_what_is_run_whoever_else_uses_the_target() {
+    let server = |client: &str, port| Conn::to("192.168.1.60", port).on(client);
+    let own = |port| server("192.168.1.10", port);
+    let mut file_server: Vec<Conn> =
+        (20..25).map(|n| server(&format!("192.168.1.{n}"), 445).speaking("smb").at(f64::from(n))).collect();
+    assert!(calling(&file_server).is_empty());
+    file_server.push(own(445).speaking("svcctl").at(100.0));
+    assert_eq!(
+        calling(&file_server),
+        [
+            "192.168.1.10 may run programs on 192.168.1.60 through its service control manager (as PsExec does)"
+        ]
+    );
+    file_server.push(own(445).speaking("smb").at(99.0).bytes(380_000, 6_000));
+    assert_eq!(
+        calling(&file_server),
+        ["192.168.1.10 may run programs on 192.168.1.60 through a copied program and RPC (as PsExec does)"]
+    );
+    let run = |port, interface| calling(&[own(port).speaking(interface).at(5.0)]);
+    assert_eq!(
+        run(49_670, "taskschd"),
+        ["192.168.1.10 may run programs on 192.168.1.60 through scheduled tasks"]
+    );
+    assert_eq!(run(49_670, "wmi"), ["192.168.1.10 may run programs on 192.168.1.60 through WMI"]);
+    assert!(run(445, "winreg").is_empty() && run(49_670, "samr").is_empty());
+}
+
+#[test]
+fn what_is_called_by_a_clock_or_is_known_to_run_nothing_is_no_execution() {
+    let own = |port| Conn::to("192.168.1.60", port);
+    let polled: Vec<Conn> =
+        (0..12).map(|n| own(49_670).speaking("wmi").at(60.0 * f64::from(n)).lasting(1.0)).collect();
+    assert!(calling(&polled).is_empty());
+    let asked = own(135).at(10.0).bytes(300, 300);
+    let then = |interface| vec![asked.clone(), own(49_671).at(11.0).bytes(3_000, 2_500).speaking(interface)];
+    assert!(calling(&then("samr")).is_empty() && calling(&then("drsuapi")).is_empty());
+    assert_eq!(calling(&then("dce_rpc")).len(), 1);
+}
+
+#[test]
+fn only_a_domain_controller_replicates_a_directory() {
+    let replicates = |client: &str| {
+        Conn::to("192.168.1.60", 49_668)
+            .on(client)
+            .speaking("drsuapi_replication")
+            .at(50.0)
+            .bytes(4_000, 90_000)
+    };
+    let mut capture = Capture::new(900);
+    capture.imported();
+    capture.add(replicates("192.168.1.10").unowned());
+    for port in [53, 88, 389, 445] {
+        capture.add(Conn::to("192.168.1.61", port).on("192.168.1.10").unowned());
+    }
+    capture.add(replicates("192.168.1.61").unowned());
+    let finding = the_only(capture.run::<LateralMovement>().findings);
+    assert_eq!(
+        finding.judgement.title,
+        "192.168.1.10 has 192.168.1.60 replicate its directory to it, which includes password hashes (DCSync)"
+    );
+    assert_eq!((finding.judgement.severity, finding.judgement.attack), (Severity::Medium, vec!["T1003.006"]));
+}

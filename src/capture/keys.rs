@@ -187,6 +187,20 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_key_shows_its_fingerprint_alone_and_its_file_may_have_sixteen_kilobytes() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = SigningKey::generate().unwrap();
+        assert_eq!(format!("{key:?}"), format!("SigningKey({})", key.public().fingerprint()));
+        let path = key.save(&folder.path().join("key")).unwrap();
+        let mut text = fs::read_to_string(&path).unwrap();
+        text.extend(std::iter::repeat_n('\n', 16 * 1024 - text.len()));
+        fs::write(&path, &text).unwrap();
+        assert_eq!(PublicKey::load(&path).unwrap(), key.public());
+        fs::write(&path, text + "\n").unwrap();
+        assert!(PublicKey::load(&path).unwrap_err().to_string().contains("a key of a few lines is needed"));
+    }
+
     /// Made with `openssl genpkey -algorithm ed25519` and `openssl pkey -pubout`; the first test
     /// vectors in RFC 8410, sections 10.3 and 10.1.
     #[test]

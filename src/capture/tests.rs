@@ -2,6 +2,7 @@
 
 #[cfg(target_os = "linux")]
 mod on_disk;
+mod rewritten;
 
 use std::fs;
 use std::path::{Path, PathBuf};

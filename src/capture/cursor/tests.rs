@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use arrow_array::types::Int32Type;
-use arrow_array::{DictionaryArray, RecordBatch};
+use arrow_array::{Array as _, DictionaryArray, RecordBatch};
+use arrow_schema::Schema;
 
 use super::*;
 use crate::capture::partial_file::PartialFile;
@@ -255,4 +256,15 @@ fn a_value_that_no_version_writes_is_quoted_harmlessly_and_cut() {
     let cut = long.chars().take(60).collect::<String>().escape_debug().to_string();
     assert_eq!(reason(Column::LocalAddr, &long), format!("\"{cut}\" is not an address"));
     assert_eq!(reason(Column::State, "OPEN"), "\"OPEN\" is not a valid value of its column");
+    let index = batch.schema().index_of(Column::Tick.name()).unwrap();
+    let mut columns = batch.columns().to_vec();
+    columns.swap(index, batch.schema().index_of(Column::MonoNs.name()).unwrap());
+    let fields: Vec<_> = columns
+        .iter()
+        .zip(batch.schema().fields())
+        .map(|(column, field)| field.as_ref().clone().with_data_type(column.data_type().clone()))
+        .collect();
+    let other = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).unwrap();
+    let Err(reason) = rows::Rows::new(&other) else { panic!("a tick has 32 bits") };
+    assert_eq!(reason, "its column mono_ns is not what the file's schema says");
 }

@@ -176,3 +176,26 @@ fn a_recording_that_ended_before_its_first_row_group_is_in_its_journal() {
     assert_eq!(salvage.illegible, [""; 0]);
     assert_eq!((salvage.rows.len(), salvage.found.existing.end), (1, 0));
 }
+
+#[test]
+fn what_a_journal_has_beyond_its_row_group_is_said_and_so_is_a_file_that_cannot_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = Arc::new(Dir::open(folder.path()).unwrap());
+    let mut group = RowGroup::default();
+    let row = Row::snapshot(1, Protocol::Udp, ("::1".parse().unwrap(), 53));
+    let metadata = |ticks_taken| Metadata { ticks_taken, ..Metadata::default() };
+    group.push(&row);
+    PartialFile::create(&dir, ROWS).unwrap().append(&mut group, &metadata(1)).unwrap();
+    let mut journal = Journal::create(&dir, 0).unwrap();
+    let mut says = |ticks_taken| {
+        group.push(&row);
+        journal.append(&mut group, &metadata(ticks_taken)).unwrap();
+        Salvage::from(&dir).unwrap().illegible
+    };
+    assert_eq!(says(1), [""; 0], "the row group has the same tick");
+    assert_eq!(says(2), ["journal-0 contains data outside its row group"]);
+    fs::remove_file(dir.path_of(ROWS)).unwrap();
+    fs::create_dir(dir.path_of(ROWS)).unwrap();
+    let illegible = Salvage::from(&dir).unwrap().illegible;
+    assert!(illegible[0].starts_with("rows.parquet cannot be read"), "{illegible:?}");
+}

@@ -619,10 +619,37 @@ fn by_the_minute(number: i32, jitter_s: f64, name: Option<&'static str>) -> Seve
 }
 
 #[test]
-fn a_long_rhythm_with_jitter_at_a_nameless_address_is_medium() {
+fn a_long_rhythm_with_jitter_is_medium() {
     assert_eq!(by_the_minute(130, 12.0, None), Severity::Medium);
-    // Too few, an exact clock, or a name: a monitor or an update check has as much.
+    // Too few, or an exact clock: a monitor or an update check has as much.
     assert_eq!(by_the_minute(80, 12.0, None), Severity::Low);
     assert_eq!(by_the_minute(130, 0.0, None), Severity::Low);
-    assert_eq!(by_the_minute(130, 12.0, Some("telemetry.example.org")), Severity::Low);
+    assert_eq!(by_the_minute(130, 12.0, Some("telemetry.example.org")), Severity::Medium);
+    assert_eq!(by_the_minute(130, 0.0, Some("telemetry.example.org")), Severity::Low);
+    assert_eq!(by_the_minute(130, 12.0, Some("security.ubuntu.com")), Severity::Info);
+}
+
+/// How bad connections on an exact timer are.
+fn severity_of(conn: &Conn, starts: u32, period_s: f64) -> Severity {
+    let mut capture = Capture::new((f64::from(starts) * period_s) as i64 + 60);
+    for n in 0..starts {
+        capture.add(conn.clone().exactly_at(period_s * (f64::from(n) + 0.5)));
+    }
+    only(&capture).judgement.severity
+}
+
+#[test]
+fn a_client_that_connects_again_a_hundred_times_within_half_a_minute_keeps_no_connection_open() {
+    let by_address = Conn::to("203.0.113.66", 80).unowned();
+    assert_eq!(severity_of(&by_address, 150, 17.0), Severity::Medium);
+    assert_eq!(severity_of(&by_address, 60, 17.0), Severity::Low);
+    assert_eq!(severity_of(&by_address, 150, 40.0), Severity::Low);
+}
+
+#[test]
+fn mail_by_a_timer_is_a_report() {
+    let mail = |port| Conn::to("203.0.113.66", port).unowned();
+    assert_eq!(severity_of(&mail(587), 16, 600.0), Severity::Medium);
+    assert_eq!(severity_of(&mail(587), 16, 3_600.0), Severity::Low, "a job");
+    assert_eq!(severity_of(&mail(993), 16, 600.0), Severity::Low, "a mail program looks for mail");
 }

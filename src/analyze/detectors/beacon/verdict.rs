@@ -30,9 +30,15 @@ const MANY_CHECK_INS: usize = 100;
 /// A program that needs its server more often than this keeps the connection open, in seconds.
 const HASTY_S: f64 = 10.0;
 
-/// Half of that weight up to this period: servers keep an idle connection for 5 s (Apache) to 75 s (nginx), and clients for
+/// Half of that weight up to this period, and all of it if there are many check-ins: servers keep an idle connection for 5 s (Apache) to 75 s (nginx), and clients for
 /// longer (RFC 9112, section 9.5).
 const BRISK_S: f64 = 30.0;
+
+/// Ports at which mail is handed in. A mail program looks for new mail by a timer, at other ports.
+const MAIL_PORTS: [u16; 3] = [25, 465, 587];
+
+/// Longest period, in seconds, of a timer that hides in no job: keyloggers report every 10 or 20 minutes, jobs by the hour.
+const MAIL_PERIOD_S: f64 = 1_800.0;
 
 /// Destinations on port 443 of known protocols from which on a capture shows that programs encrypt; a fourth of them may be on
 /// port 80.
@@ -143,9 +149,10 @@ fn of_rhythm(
     factors.extend(sustained(candidate, members, scene));
     factors.extend(lists::factor(candidate));
     factors.extend(in_clear(members, scene));
+    factors.extend(by_mail(candidate));
     // Datagrams have no connection that could be kept open.
     if candidate.period_s < BRISK_S && candidate.series.pair.protocol == Protocol::Tcp {
-        let weight = if candidate.period_s < HASTY_S { 1.0 } else { 0.5 };
+        let weight = if candidate.period_s < HASTY_S || is_steady(candidate) { 1.0 } else { 0.5 };
         let says = format!(
             "it opens a new connection every {}, where ordinary clients keep one open",
             duration(candidate.period_s)
@@ -155,14 +162,12 @@ fn of_rhythm(
     factors
 }
 
-/// Many check-ins at an address outside that nothing names, with what an exact timer of a monitor or an update check lacks:
-/// jitter, or a destination that none of the other hosts has. Day and night say the same, and count once.
+/// Many check-ins outside, with what an exact timer of a monitor or an update check lacks: jitter, or, at an address that
+/// nothing names, that none of the other hosts goes there. Day and night say the same, and count once.
 fn sustained(candidate: &Candidate<'_>, members: SocketSubset<'_, '_>, scene: &Scene<'_>) -> Option<Factor> {
     let pair = &candidate.series.pair;
-    let (starts, missed) = (candidate.series.starts_us.len(), candidate.missed as usize);
-    let is_steady =
-        starts >= MANY_CHECK_INS && missed * 20 <= starts && span_s(candidate) < ROUND_THE_CLOCK_S;
-    if !is_steady
+    if !is_steady(candidate)
+        || span_s(candidate) >= ROUND_THE_CLOCK_S
         || pair.protocol != Protocol::Tcp
         || pair.is_list
         || candidate.series.known != Known::ByEvents
@@ -173,10 +178,27 @@ fn sustained(candidate: &Candidate<'_>, members: SocketSubset<'_, '_>, scene: &S
         members.iter().all(|socket| socket.remote_name.is_none() && socket.is_beyond_local_networks());
     let is_jittered = DELIBERATE_JITTER.contains(&(candidate.jitter_s / candidate.period_s));
     let is_rare = || scene.appraise(members).raising().any(|factor| factor.id == "destination-rare");
-    (is_by_address && (is_jittered || is_rare())).then(|| {
+    (is_jittered || is_by_address && is_rare()).then(|| {
+        let place = if is_by_address { ", at an address that nothing names" } else { "" };
         let says =
-            format!("it checked in {starts} times with hardly a miss, at an address that nothing names");
+            format!("it checked in {} times with hardly a miss{place}", candidate.series.starts_us.len());
         Factor::new("rhythm-sustained", 0.5, says)
+    })
+}
+
+/// Whether there are many check-ins, and hardly one was missed.
+fn is_steady(candidate: &Candidate<'_>) -> bool {
+    let (starts, missed) = (candidate.series.starts_us.len(), candidate.missed as usize);
+    starts >= MANY_CHECK_INS && missed * 20 <= starts
+}
+
+/// Mail that a timer sends.
+fn by_mail(candidate: &Candidate<'_>) -> Option<Factor> {
+    let pair = &candidate.series.pair;
+    let is_mail = pair.protocol == Protocol::Tcp && MAIL_PORTS.contains(&pair.port);
+    (is_mail && candidate.period_s <= MAIL_PERIOD_S && candidate.series.known == Known::ByEvents).then(|| {
+        let says = "it sends mail by a timer, as keyloggers report, where people write when they have something to say";
+        Factor::new("rhythm-mail", 1.0, says)
     })
 }
 

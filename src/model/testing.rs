@@ -33,6 +33,8 @@ pub(crate) struct Capture {
     facts: Vec<(u32, Facts)>,
     recorder_pid: Option<u32>,
     seconds: i64,
+    /// Seconds between two snapshots, if it is not one.
+    interval_s: Option<u64>,
     holds_many_hosts: bool,
 }
 
@@ -67,6 +69,12 @@ impl Capture {
         self
     }
 
+    /// Sets the time between two snapshots.
+    pub(crate) fn every(&mut self, interval_s: u64) -> &mut Self {
+        self.interval_s = Some(interval_s);
+        self
+    }
+
     /// Makes the process with this pid the recorder.
     pub(crate) fn recorder(&mut self, pid: u32) -> &mut Self {
         self.recorder_pid = Some(pid);
@@ -81,7 +89,8 @@ impl Capture {
 
     /// The tables of the capture, built like those of a recording.
     pub(crate) fn tables(&self) -> Tables {
-        let metadata = Metadata { interval_ms: 1_000, ..Metadata::default() };
+        let interval_ms = 1_000 * self.interval_s.unwrap_or(1);
+        let metadata = Metadata { interval_ms, ..Metadata::default() };
         let mut tables = Tables::build(self.recorded(), &metadata).unwrap();
         tables.holds_many_hosts = self.holds_many_hosts;
         tables

@@ -349,6 +349,16 @@ fn exact_starts_show_two_seconds_with_jitter_at_any_interval() {
     }
 }
 
+#[test]
+fn exact_starts_between_two_snapshots_keep_their_own_period() {
+    let mut capture = Capture::new(120);
+    capture.every(25);
+    for n in 0..40 {
+        capture.add(c2().exactly_at(1.0 + 2.5 * f64::from(n)));
+    }
+    assert!((measured(&only(&capture), "period") - 2.5).abs() < 1e-6);
+}
+
 /// A connection that stays, in which something is sent at intervals of 50 s ± 33 %.
 fn talk(conn: &Conn, seed: u64) -> Conn {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);

@@ -135,6 +135,19 @@ mod tests {
     }
 
     #[test]
+    fn a_stream_goes_on_where_it_was() {
+        let bytes: Vec<u8> = (0..100).collect();
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&bytes).unwrap();
+        let (mut stream, mut read) = (Source::File(file).get_read(5).unwrap(), Vec::new());
+        let mut buffer = [0; 40];
+        while let Ok(count @ 1..) = stream.read(&mut buffer) {
+            read.extend_from_slice(&buffer[..count]);
+        }
+        assert_eq!(read, &bytes[5..]);
+    }
+
+    #[test]
     fn threads_that_read_at_once_get_each_their_own_bytes() {
         let mut file = tempfile::tempfile().unwrap();
         let bytes: Vec<u8> = (0..1 << 16).map(|number: u32| (number >> 8) as u8).collect();

@@ -10,7 +10,7 @@ use super::*;
 use crate::capture::partial_file::PartialFile;
 use crate::capture::row_group::RowGroup;
 use crate::capture::schema::COLUMNS;
-use crate::capture::{Column, Kind, Metadata, Overwrite, Protocol, TcpState, Writer};
+use crate::capture::{Column, ImportSource, Kind, Metadata, Overwrite, Protocol, TcpState, Writer};
 use crate::safe_fs::Dir;
 
 const START_US: i64 = 1_700_000_000_000_000;
@@ -256,6 +256,19 @@ fn a_value_that_no_version_writes_is_quoted_harmlessly_and_cut() {
     let cut = long.chars().take(60).collect::<String>().escape_debug().to_string();
     assert_eq!(reason(Column::LocalAddr, &long), format!("\"{cut}\" is not an address"));
     assert_eq!(reason(Column::State, "OPEN"), "\"OPEN\" is not a valid value of its column");
+    let index = batch.schema().index_of(Column::LocalAddr.name()).unwrap();
+    let mut columns = batch.columns().to_vec();
+    let nothing = std::iter::repeat_n(None::<&str>, batch.num_rows());
+    columns[index] = Arc::new(nothing.collect::<DictionaryArray<Int32Type>>());
+    let fields = batch
+        .schema()
+        .fields()
+        .iter()
+        .map(|field| field.as_ref().clone().with_nullable(true))
+        .collect::<Vec<_>>();
+    let without = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).unwrap();
+    let reason = rows::Rows::new(&without).unwrap().get(0).unwrap_err();
+    assert_eq!(reason, "its column local_addr has a row without a value");
     let index = batch.schema().index_of(Column::Tick.name()).unwrap();
     let mut columns = batch.columns().to_vec();
     columns.swap(index, batch.schema().index_of(Column::MonoNs.name()).unwrap());
@@ -267,4 +280,26 @@ fn a_value_that_no_version_writes_is_quoted_harmlessly_and_cut() {
     let other = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).unwrap();
     let Err(reason) = rows::Rows::new(&other) else { panic!("a tick has 32 bits") };
     assert_eq!(reason, "its column mono_ns is not what the file's schema says");
+}
+
+/// A cursor of an import of two connections that are this long apart.
+fn cursor_of_import(folder: &Path, apart_s: u32, ticks_taken: u64) -> Cursor {
+    let path = folder.join("import.parquet");
+    let mut writer = Writer::create(&path, Overwrite::Never).unwrap();
+    let kind = if ticks_taken > 0 { Kind::Snapshot } else { Kind::Closed };
+    for (conn_id, tick) in [(1, 0), (2, apart_s)] {
+        writer.push(&row(conn_id, tick, kind, 0)).unwrap();
+    }
+    let import = ImportSource { file: String::new(), format: "zeek".to_owned(), sha256: String::new() };
+    let metadata = Metadata { ticks_taken, import: Some(import), ..Metadata::default() };
+    writer.finish(&metadata).unwrap();
+    Cursor::new(Arc::new(CaptureFile::open(&path).unwrap())).unwrap()
+}
+
+#[test]
+fn an_import_of_connections_is_shown_in_slices_and_one_of_snapshots_by_them() {
+    let folder = || tempfile::tempdir().unwrap();
+    let slice_s = |apart_s| cursor_of_import(folder().path(), apart_s, 0).slice_us().unwrap() / 1_000_000;
+    assert_eq!([10, 3_600, 36_000].map(slice_s), [1, 1, 10]);
+    assert_eq!(cursor_of_import(folder().path(), 36_000, 2).slice_us(), None);
 }

@@ -199,3 +199,23 @@ fn what_a_journal_has_beyond_its_row_group_is_said_and_so_is_a_file_that_cannot_
     let illegible = Salvage::from(&dir).unwrap().illegible;
     assert!(illegible[0].starts_with("rows.parquet cannot be read"), "{illegible:?}");
 }
+
+#[test]
+fn a_journal_that_cannot_be_read_or_is_damaged_is_said_even_if_a_row_group_has_its_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = Arc::new(Dir::open(folder.path()).unwrap());
+    let mut group = RowGroup::default();
+    group.push(&Row::snapshot(1, Protocol::Udp, ("::1".parse().unwrap(), 53)));
+    let metadata = Metadata { ticks_taken: 1, ..Metadata::default() };
+    Journal::create(&dir, 0).unwrap().append(&mut group, &metadata).unwrap();
+    group.push(&Row::snapshot(1, Protocol::Udp, ("::1".parse().unwrap(), 53)));
+    PartialFile::create(&dir, ROWS).unwrap().append(&mut group, &metadata).unwrap();
+    assert_eq!(Salvage::from(&dir).unwrap().illegible, [""; 0]);
+    let path = folder.path().join("journal-0");
+    fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(b"more, and nothing known").unwrap();
+    assert_eq!(Salvage::from(&dir).unwrap().illegible, ["journal-0 contains data outside its row group"]);
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    let illegible = Salvage::from(&dir).unwrap().illegible;
+    assert!(illegible.len() == 1 && illegible[0].starts_with("journal-0 cannot be read"), "{illegible:?}");
+}

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::*;
-use crate::capture::Pause;
+use crate::capture::{Pause, SeriesPart};
 
 fn source(name: &str, status: SourceStatus) -> SourceReport {
     SourceReport { name: name.to_owned(), status, detail: format!("{status:?}") }
@@ -101,6 +101,8 @@ fn what_each_file_says_of_its_recording_is_in_the_account_of_all() {
         interval_changes: vec![change(4), change(8)],
         pauses: vec![pause(1)],
         host_addresses: vec!["10.0.0.2".to_owned()],
+        recorder_pids: vec![11],
+        series: Some(SeriesPart { name: "web".to_owned(), part: 1, sequence: None, previous: None }),
         ticks_taken: 10,
         ticks_late: 1,
         rows: 100,
@@ -116,6 +118,7 @@ fn what_each_file_says_of_its_recording_is_in_the_account_of_all() {
         interval_changes: vec![change(8), change(12)],
         pauses: vec![pause(2)],
         host_addresses: vec!["10.0.0.3".to_owned()],
+        recorder_pids: vec![12],
         ticks_taken: 6,
         rows: 50,
         start_us: 200,
@@ -133,6 +136,7 @@ fn what_each_file_says_of_its_recording_is_in_the_account_of_all() {
     assert_eq!(all.interval_changes, [change(4), change(8), change(12)]);
     assert_eq!(all.pauses, [pause(1), pause(2)]);
     assert_eq!(all.host_addresses, ["10.0.0.2", "10.0.0.3"]);
+    assert_eq!((all.recorder_pids, all.series), (vec![11, 12], None));
     assert_eq!((all.rows, all.ticks_late, all.events_lost), (150, 2, Some(4)));
     assert_eq!(all.ticks_taken, 15, "the last snapshot of one is the first of the other");
     assert_eq!((all.start_us, all.end_us, all.start_mono_ns, all.end_mono_ns), (100, 300, 10, 30));

@@ -36,6 +36,11 @@ const CLOCK: f64 = 0.1;
 /// Minimum number of sessions for a clock.
 const FEWEST_OF_CLOCK: usize = 4;
 
+/// The same for a timer with jitter: drawn evenly from half of the period to one and a half, gaps deviate by a quarter of it, and
+/// gaps between random times by twice as much.
+const TIMER: f64 = 0.3;
+const FEWEST_OF_TIMER: usize = 20;
+
 /// Whether sessions start by a clock of a minute or more, like a job's or a monitor's; times in
 /// ascending order.
 pub fn is_by_slow_clock(times_us: &[i64]) -> bool {
@@ -52,13 +57,24 @@ pub fn is_by_loop(times_us: &[i64]) -> bool {
     is_by_any_clock(times_us) || is_by_clock(times_us, LOOP_S, FEWEST_OF_FAST_CLOCK)
 }
 
+/// Whether times, in ascending order, are those of a timer, even one with jitter of half of its period: the median gap
+/// in seconds if so.
+pub fn timer_s(times_us: &[i64]) -> Option<f64> {
+    let (median, apart) = regularity(times_us).filter(|_| times_us.len() >= FEWEST_OF_TIMER)?;
+    (median >= FAST_CLOCK_S && apart <= TIMER).then_some(median)
+}
+
 fn is_by_clock(times_us: &[i64], least_s: f64, fewest: usize) -> bool {
+    let regularity = regularity(times_us).filter(|_| times_us.len() >= fewest);
+    regularity.is_some_and(|(median, apart)| median >= least_s && apart <= CLOCK)
+}
+
+/// The median gap in seconds, and by how much the gaps deviate from it on average, as a share of it.
+fn regularity(times_us: &[i64]) -> Option<(f64, f64)> {
     let gaps = stats::sorted(times_us.windows(2).map(|w| (w[1] - w[0]) as f64 / 1e6));
-    let Some(median) = stats::median(&gaps).filter(|_| times_us.len() >= fewest) else {
-        return false;
-    };
+    let median = stats::median(&gaps)?;
     let apart = gaps.iter().map(|gap| ((gap - median).abs() / median).min(1.0)).sum::<f64>();
-    median >= least_s && apart <= CLOCK * gaps.len() as f64
+    Some((median, apart / gaps.len() as f64))
 }
 
 #[cfg(test)]
@@ -69,6 +85,25 @@ mod tests {
     use crate::model::detector::Context;
     use crate::model::testing::{Capture, Conn};
     use crate::model::threat_intel::ThreatIntel;
+
+    #[test]
+    fn a_timer_may_have_jitter_and_chance_is_no_timer() {
+        let times = |gap_s: &dyn Fn(usize) -> f64| {
+            let mut at_us = 0;
+            let next = |n| {
+                at_us += (gap_s(n) * 1e6) as i64;
+                at_us
+            };
+            (0..40).map(next).collect::<Vec<i64>>()
+        };
+        assert_eq!(timer_s(&times(&|_| 60.0)), Some(60.0));
+        let jittered = |n: usize| 60.0 * [0.5, 1.0, 1.5, 0.75, 1.25][n % 5];
+        assert_eq!(timer_s(&times(&jittered)), Some(60.0));
+        let random = |n: usize| 60.0 * [0.1, 2.5, 0.7, 0.3, 1.4, 0.05, 3.0][n % 7];
+        assert_eq!(timer_s(&times(&random)), None);
+        assert_eq!(timer_s(&times(&|_| 2.0)), None, "faster than a timer needs to be");
+        assert_eq!(timer_s(&times(&|_| 60.0)[..19]), None, "too few");
+    }
 
     #[test]
     fn connections_are_grouped_by_client_and_service() {

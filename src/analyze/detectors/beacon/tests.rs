@@ -657,8 +657,9 @@ fn a_client_that_connects_again_a_hundred_times_within_half_a_minute_keeps_no_co
 }
 
 #[test]
-fn mail_by_a_timer_is_a_report() {
+fn mail_and_files_by_a_timer_are_reports() {
     let mail = |port| Conn::to("203.0.113.66", port).unowned();
+    assert_eq!(severity_of(&mail(21), 16, 600.0), Severity::Medium);
     assert_eq!(severity_of(&mail(587), 16, 600.0), Severity::Medium);
     assert_eq!(severity_of(&mail(587), 16, 3_600.0), Severity::Low, "a job");
     assert_eq!(severity_of(&mail(993), 16, 600.0), Severity::Low, "a mail program looks for mail");

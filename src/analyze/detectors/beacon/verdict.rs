@@ -34,11 +34,11 @@ const HASTY_S: f64 = 10.0;
 /// longer (RFC 9112, section 9.5).
 const BRISK_S: f64 = 30.0;
 
-/// Ports at which mail is handed in. A mail program looks for new mail by a timer, at other ports.
-const MAIL_PORTS: [u16; 3] = [25, 465, 587];
+/// Ports at which mail is handed in, and that of FTP. A mail program looks for new mail by a timer, at other ports.
+const REPORT_PORTS: [u16; 4] = [21, 25, 465, 587];
 
 /// Longest period, in seconds, of a timer that hides in no job: keyloggers report every 10 or 20 minutes, jobs by the hour.
-const MAIL_PERIOD_S: f64 = 1_800.0;
+const REPORT_PERIOD_S: f64 = 1_800.0;
 
 /// Destinations on port 443 of known protocols from which on a capture shows that programs encrypt; a fourth of them may be on
 /// port 80.
@@ -149,7 +149,7 @@ fn of_rhythm(
     factors.extend(sustained(candidate, members, scene));
     factors.extend(lists::factor(candidate));
     factors.extend(in_clear(members, scene));
-    factors.extend(by_mail(candidate));
+    factors.extend(reports(candidate));
     // Datagrams have no connection that could be kept open.
     if candidate.period_s < BRISK_S && candidate.series.pair.protocol == Protocol::Tcp {
         let weight = if candidate.period_s < HASTY_S || is_steady(candidate) { 1.0 } else { 0.5 };
@@ -192,13 +192,14 @@ fn is_steady(candidate: &Candidate<'_>) -> bool {
     starts >= MANY_CHECK_INS && missed * 20 <= starts
 }
 
-/// Mail that a timer sends.
-fn by_mail(candidate: &Candidate<'_>) -> Option<Factor> {
+/// Mail or files that a timer sends in clear text or to be passed on.
+fn reports(candidate: &Candidate<'_>) -> Option<Factor> {
     let pair = &candidate.series.pair;
-    let is_mail = pair.protocol == Protocol::Tcp && MAIL_PORTS.contains(&pair.port);
-    (is_mail && candidate.period_s <= MAIL_PERIOD_S && candidate.series.known == Known::ByEvents).then(|| {
-        let says = "it sends mail by a timer, as keyloggers report, where people write when they have something to say";
-        Factor::new("rhythm-mail", 1.0, says)
+    let is_report = pair.protocol == Protocol::Tcp && REPORT_PORTS.contains(&pair.port);
+    (is_report && candidate.period_s <= REPORT_PERIOD_S && candidate.series.known == Known::ByEvents).then(|| {
+        let what = if pair.port == 21 { "transfers files by FTP" } else { "sends mail" };
+        let says = format!("it {what} by a timer of minutes, as keyloggers report, where people do when they have something");
+        Factor::new("rhythm-report", 1.0, says)
     })
 }
 

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Asked, Thresholds, is_reversed_address};
 use crate::analyze::appraisal::domains;
 use crate::analyze::appraisal::{Appraisal, Factor};
+use crate::analyze::peers::timer_s;
 use crate::analyze::scene::Scene;
 use crate::analyze::words;
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement};
@@ -25,6 +26,9 @@ const LEAST: f64 = 1.0;
 
 /// Record types that programs ask for on their own, without being told to.
 const USUAL_TYPES: [&str; 7] = ["A", "AAAA", "HTTPS", "SVCB", "PTR", "SRV", "SOA"];
+
+/// Top-level domains of names that stay inside a network: RFC 6762, RFC 8375, and what ICANN keeps free.
+const INTERNAL_TLDS: [&str; 7] = ["arpa", "corp", "home", "internal", "lan", "local", "localdomain"];
 
 /// Mean length of answers, as text, from which on they are long: six addresses.
 const LONG_ANSWER_BYTES: f64 = 100.0;
@@ -103,6 +107,8 @@ struct Names<'a> {
     long: usize,
     /// Information in them within a day, in bytes.
     information: f64,
+    /// Seconds from one new name to the next, where a timer asks for them.
+    timer_s: Option<f64>,
     unusual_types: f64,
     answer_bytes: f64,
     /// Share of the responses that say that there is nothing; 0 if hardly any response was seen.
@@ -123,6 +129,15 @@ impl<'a> Names<'a> {
             return None;
         }
         let chars: usize = names.iter().map(|name| name.len()).sum();
+        // Addresses are asked for in pairs, A and AAAA.
+        let is_new_each_time = questions.len() <= 3 * names.len();
+        let is_public = !INTERNAL_TLDS.contains(&domain.rsplit('.').next().unwrap_or_default());
+        let mut asked = BTreeSet::new();
+        let new_us: Vec<i64> = questions
+            .iter()
+            .filter(|query| asked.insert(query.query_name))
+            .map(|query| query.ts_us)
+            .collect();
         let span_s = (questions.last()?.ts_us - questions.first()?.ts_us) as f64 / 1e6;
         let all = questions.len() as f64;
         let is_unusual = |query: &&Query<'_>| query.query_type.is_some_and(|t| !USUAL_TYPES.contains(&t));
@@ -138,6 +153,7 @@ impl<'a> Names<'a> {
             mean_chars: chars as f64 / names.len() as f64,
             long: names.iter().filter(|name| name.len() as f64 >= config.long_name_chars).count(),
             information: entropy_bits(&names) * chars as f64 / 8.0 / (span_s / DAY_S).max(1.0),
+            timer_s: timer_s(&new_us).filter(|_| is_public && is_new_each_time),
             unusual_types: unusual / all,
             answer_bytes: answered as f64 / all,
             failed: if responses < config.min_names as usize { 0.0 } else { failed / responses as f64 },
@@ -164,6 +180,7 @@ impl<'a> Names<'a> {
             bytes if bytes >= config.min_information_bytes / 8.0 && self.mean_chars >= CODED_CHARS => {
                 Some(SOME)
             }
+            _ if self.timer_s.is_some() => Some(SOME),
             _ => None,
         }
     }
@@ -194,6 +211,15 @@ impl<'a> Names<'a> {
                 format!(
                     "{:.0} % of the queries are for record types that programs do not request on their own",
                     100.0 * self.unusual_types
+                ),
+            ),
+            says(
+                self.timer_s.is_some() && !is_flood,
+                "dns-timer",
+                1.0,
+                format!(
+                    "a timer asks for a new name every {}",
+                    words::duration(self.timer_s.unwrap_or_default())
                 ),
             ),
             says(self.rate >= 1.0, "dns-rate", 0.5, format!("{:.1} queries per second", self.rate)),

@@ -289,3 +289,24 @@ fn addresses_in_reverse_are_told_from_names_with_numbers() {
     }
     assert!(!is_reversed_address(&format!("{}bl.example", nibbles(31))));
 }
+
+#[test]
+fn a_new_short_name_on_a_timer_is_a_check_in() {
+    let severities = |at: &dyn Fn(usize) -> f64, name: &dyn Fn(usize) -> String| {
+        let mut capture = Capture::new(3_000);
+        let way = Conn::to("192.168.1.1", 53).udp().by("app", 100).lasting(2_900.0).bytes(40, 100);
+        capture.add(way.packets_sent(1));
+        for n in 0..40 {
+            capture.ask(Question::of(name(n)).at(at(n)));
+        }
+        let findings = capture.run::<Dns>().findings;
+        findings.into_iter().map(|finding| finding.judgement.severity).collect::<Vec<_>>()
+    };
+    let short = |n: usize| format!("{}.evil.example", coded(n, 8));
+    let jittered = |n: usize| 60.0 * n as f64 + [0.0, 9.0, -7.0, 4.0][n % 4];
+    assert_eq!(severities(&jittered, &short), [Severity::Medium]);
+    assert!(severities(&jittered, &|n| format!("{}.svc.cluster.local", coded(n, 8))).is_empty(), "inside");
+    let bursts = |n: usize| 300.0 * (n / 5) as f64 + (n % 5) as f64;
+    assert!(severities(&bursts, &short).is_empty(), "a page has several names");
+    assert!(severities(&jittered, &|n| format!("{}.evil.example", coded(n % 9, 8))).is_empty(), "few names");
+}

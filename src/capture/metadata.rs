@@ -313,6 +313,28 @@ mod tests {
     use super::*;
 
     #[test]
+    fn each_thing_that_was_missed_makes_a_recording_incomplete() {
+        assert!(!Metadata { events_lost: Some(0), rows: 9, ..Metadata::default() }.is_degraded());
+        let import = ImportSource { file: String::new(), format: "zeek".to_owned(), sha256: String::new() };
+        for missed in [
+            Metadata { ticks_late: 1, ..Metadata::default() },
+            Metadata { events_lost: Some(1), ..Metadata::default() },
+            Metadata {
+                pauses: vec![Pause { from_us: 1, to_us: 2, ticks: 1, rows: 0 }],
+                ..Metadata::default()
+            },
+            Metadata { recovered: Some("It was interrupted.".to_owned()), ..Metadata::default() },
+            Metadata {
+                joined: Some(Box::new(Joined { unread: vec!["a".to_owned()], ..Joined::default() })),
+                ..Metadata::default()
+            },
+            Metadata { import: Some(import), ..Metadata::default() },
+        ] {
+            assert!(missed.is_degraded(), "{missed:?}");
+        }
+    }
+
+    #[test]
     fn a_recording_lasts_as_long_as_its_monotonic_clock_says_and_else_its_wall_clock() {
         let by_wall_clock = Metadata { start_us: 1_000_000, end_us: 3_500_000, ..Metadata::default() };
         assert!((by_wall_clock.duration_s() - 2.5).abs() < 1e-9);

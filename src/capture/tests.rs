@@ -480,6 +480,8 @@ fn what_is_no_capture_is_refused_with_a_reason() {
         };
         assert!(reason.len() > 10 && (reason == expected || is_of_parquet), "{bytes:?}: {reason:?}");
     }
+    let Err(error) = CaptureFile::open(folder.path()) else { panic!("a folder is a capture") };
+    assert!(error.to_string().contains("it is a folder, but not that of an unfinished recording"), "{error}");
 }
 
 #[test]

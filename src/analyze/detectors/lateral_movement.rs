@@ -77,8 +77,8 @@ impl Detector for LateralMovement {
         what_it_finds: "One program or host that reaches many hosts of its network on an administration \
             port (SSH, RDP, SMB, RPC, WinRM, VNC, Telnet), and login chains: a login to a host followed \
             by logins from that host to others. Also one host that runs programs on another through \
-            WinRM, or through RPC as PsExec and WMI do, and one that has a domain controller \
-            replicate its directory, password hashes included (DCSync).",
+            WinRM, or through RPC as PsExec and WMI do, and one that replicates \
+            the directory of a domain controller, password hashes included (DCSync).",
         why_it_matters: "After the first foothold, attackers move from host to host with the tools that \
             administrators use. A single connection looks ordinary; the pattern does not.",
         how_it_decides: "Established internal connections on administration ports are grouped by source \

@@ -30,7 +30,8 @@ const MANY_CHECK_INS: usize = 100;
 /// A program that needs its server more often than this keeps the connection open, in seconds.
 const HASTY_S: f64 = 10.0;
 
-/// Half of that weight up to this period, and all of it if there are many check-ins: servers keep an idle connection for 5 s (Apache) to 75 s (nginx), and clients for
+/// Half of that weight up to this period, and all of it if there are many check-ins: servers keep an idle connection for
+/// 5 s (Apache) to 75 s (nginx), and clients for
 /// longer (RFC 9112, section 9.5).
 const BRISK_S: f64 = 30.0;
 
@@ -192,13 +193,14 @@ fn is_steady(candidate: &Candidate<'_>) -> bool {
     starts >= MANY_CHECK_INS && missed * 20 <= starts
 }
 
-/// Mail or files that a timer sends in clear text or to be passed on.
+/// Mail or files that are handed in by a timer of minutes.
 fn reports(candidate: &Candidate<'_>) -> Option<Factor> {
     let pair = &candidate.series.pair;
     let is_report = pair.protocol == Protocol::Tcp && REPORT_PORTS.contains(&pair.port);
     (is_report && candidate.period_s <= REPORT_PERIOD_S && candidate.series.known == Known::ByEvents).then(|| {
         let what = if pair.port == 21 { "transfers files by FTP" } else { "sends mail" };
-        let says = format!("it {what} by a timer of minutes, as keyloggers report, where people do when they have something");
+        let says =
+            format!("it {what} by a timer of minutes, as keyloggers do; people do so when they have something to send");
         Factor::new("rhythm-report", 1.0, says)
     })
 }

@@ -40,10 +40,10 @@ const PROGRAM_BYTES: u64 = 50_000;
 /// Bytes that a client of `WinRM` sends with a command; a probe sends less.
 const COMMAND_BYTES: u64 = 1_000;
 
-/// A host that asks for copies of a directory without being one of its servers weighs more: nobody else does.
+/// Replication of a directory weighs more: domain controllers ask each other for it, and nobody else does.
 const REPLICATES: f64 = 3.0;
 
-/// A host that provides this number of infrastructure services is one that others log in at.
+/// A host that provides this number of infrastructure services is taken for a domain controller.
 const SERVICES_OF_CONTROLLER: u32 = 3;
 
 /// How something is run on another host, or taken from it.
@@ -243,7 +243,7 @@ impl Execution<'_> {
         let how = match (self.how, self.copied) {
             (How::Replication, _) => {
                 return format!(
-                    "{source} has {server} replicate its directory to it, which includes password hashes (DCSync)"
+                    "{source} replicates the directory of {server}, password hashes included (DCSync)"
                 );
             }
             (How::Service, None) => "its service control manager (as PsExec does)",
@@ -277,8 +277,8 @@ impl Execution<'_> {
             How::Wmi => "WMI, which starts programs and reads what a host has",
             How::Replication => {
                 return format!(
-                    "{connections} with {server} ask for the changes of its directory (drsuapi, DRSGetNCChanges), as domain \
-                     controllers ask each other. {} is not seen to be one.",
+                    "Over {connections} with {server}, it asked for the changes of the directory (drsuapi, DRSGetNCChanges), \
+                     as domain controllers ask each other. Nothing shows that {} is one.",
                     self.source
                 );
             }
@@ -289,9 +289,7 @@ impl Execution<'_> {
                 );
             }
         };
-        format!(
-            "{connections} with {server}, of which the payload calls {called}. Administrators do this, and not every day."
-        )
+        format!("Over {connections} with {server}, it called {called}. Administrators do that, too.")
     }
 
     pub(super) fn finding(&self, scene: &Scene<'_>) -> Finding {

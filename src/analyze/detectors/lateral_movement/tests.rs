@@ -242,7 +242,7 @@ fn only_a_domain_controller_replicates_a_directory() {
     let finding = the_only(capture.run::<LateralMovement>().findings);
     assert_eq!(
         finding.judgement.title,
-        "192.168.1.10 has 192.168.1.60 replicate its directory to it, which includes password hashes (DCSync)"
+        "192.168.1.10 replicates the directory of 192.168.1.60, password hashes included (DCSync)"
     );
     assert_eq!((finding.judgement.severity, finding.judgement.attack), (Severity::Medium, vec!["T1003.006"]));
 }

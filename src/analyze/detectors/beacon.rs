@@ -146,7 +146,7 @@ impl Detector for Beacon {
             more over TCP, of which at most one in twenty was missed, if they have such jitter, or go to a public address that \
             nothing names and that none of the other hosts contacts: an exact clock is that of monitors and update checks as well, \
             of which a log without names shows as much as of an implant, so that the rhythm alone stays low; a new TCP connection at \
-            least every 10 s adds 1, and so does one at least every 30 s from a hundred such check-ins on, 0.5 before, because a client \
+            least every 10 s adds 1, and so does one at least every 28 s from a hundred such check-ins on, 0.5 before, because a client \
             that needs its server that often keeps the connection open; mail that is handed in, or FTP, by a timer of half an hour or less adds 1, because people write \
             when they have something to say, and jobs run by the hour; HTTP without encryption adds 0.5, if ten destinations or more are reached on \
             port 443 and at most a fourth as many on port 80; a list of addresses adds 0.5, and 1 if some of them never answer, \

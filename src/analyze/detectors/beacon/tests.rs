@@ -653,7 +653,7 @@ fn a_client_that_connects_again_a_hundred_times_within_half_a_minute_keeps_no_co
     let by_address = Conn::to("203.0.113.66", 80).unowned();
     assert_eq!(severity_of(&by_address, 150, 17.0), Severity::Medium);
     assert_eq!(severity_of(&by_address, 60, 17.0), Severity::Low);
-    assert_eq!(severity_of(&by_address, 150, 40.0), Severity::Low);
+    assert_eq!(severity_of(&by_address, 150, 29.8), Severity::Low, "half a minute");
 }
 
 #[test]

@@ -31,6 +31,11 @@ const PROXY_PORTS: [u16; 5] = [1080, 3128, 8080, 8118, 8888];
 const INSIDE_LABELS: [&str; 8] =
     ["arpa", "corp", "home", "internal", "intranet", "lan", "local", "localdomain"];
 
+/// Whether a name is one that stays inside a network.
+pub fn is_internal_name(name: &str) -> bool {
+    name.rsplit('.').next().is_some_and(|label| INSIDE_LABELS.contains(&label))
+}
+
 /// Facts about all connections of a capture.
 #[derive(Debug, Default)]
 pub struct Surroundings<'a> {
@@ -241,7 +246,7 @@ impl<'a> Surroundings<'a> {
     pub fn is_proxied(&self, socket: &Socket<'_>) -> bool {
         let is_proxy = socket.remote().is_some_and(|remote| self.proxies.get(&remote) == Some(&None));
         let label = socket.remote_name.and_then(|name| name.rsplit_once('.')).map(|(_, label)| label);
-        is_proxy && label.is_some_and(|label| !INSIDE_LABELS.contains(&label) && label.parse::<u8>().is_err())
+        is_proxy && label.is_some_and(|label| !is_internal_name(label) && label.parse::<u8>().is_err())
     }
 
     /// Whether a connection goes to a private address in another network.

@@ -155,25 +155,27 @@ fn opened(payload: &[u8]) -> Option<String> {
         [0, _, _, _, smb @ ..] if smb.starts_with(b"\xfeSMB") => {
             const CREATE: u8 = 5;
             (smb.get(12..14)? == [CREATE, 0]).then_some(())?;
-            let number =
-                |at: usize| Some(usize::from(u16::from_le_bytes(smb.get(at..at + 2)?.try_into().ok()?)));
-            let (offset, length) = (number(64 + 44)?, number(64 + 46)?);
+            let (offset, length) = (number(smb, 64 + 44)?, number(smb, 64 + 46)?);
             text(smb.get(offset..)?, length)
         }
         [0, _, _, _, smb @ ..] if smb.starts_with(b"\xffSMB\xa2") => {
             // Behind 24 words, their number before them, the number of bytes, and one to align the text.
-            let length = smb.get(38..40)?;
-            text(smb.get(84..)?, usize::from(u16::from_le_bytes(length.try_into().ok()?)))
+            text(smb.get(84..)?, number(smb, 38)?)
         }
         _ => None,
     }
 }
 
-/// A short name in UTF-16 of which all letters are ASCII.
+/// A number of two bytes.
+fn number(bytes: &[u8], at: usize) -> Option<usize> {
+    Some(u16::from_le_bytes(*bytes.get(at..)?.first_chunk()?).into())
+}
+
+/// A short name in UTF-16.
 fn text(bytes: &[u8], length: usize) -> Option<String> {
     (length <= 2 * MOST_NAME_CHARS).then_some(())?;
-    let units = bytes.get(..length)?.chunks_exact(2);
-    units.map(|unit| (unit[1] == 0 && unit[0].is_ascii()).then_some(char::from(unit[0]))).collect()
+    let units = bytes.get(..length)?.chunks_exact(2).map(|unit| u16::from_le_bytes([unit[0], unit[1]]));
+    char::decode_utf16(units).collect::<Result<_, _>>().ok()
 }
 
 #[cfg(test)]

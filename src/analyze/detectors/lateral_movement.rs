@@ -10,9 +10,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use self::visits::{Visits, is_in_rounds};
+use self::visits::{Visits, is_in_rounds, is_polled};
 use crate::Result;
-use crate::analyze::peers::{Peer, Side, is_by_any_clock, most_within};
+use crate::analyze::peers::{Peer, Side, most_within};
 use crate::analyze::scene::{self, ByPeer, Scene};
 use crate::analyze::services;
 use crate::analyze::words;
@@ -183,12 +183,9 @@ struct FanOut<'a> {
 
 fn fan_outs<'a>(peers: &[ByPeer<'a>], sockets: &Sockets<'a>, config: &Thresholds) -> Vec<FanOut<'a>> {
     let mut groups: BTreeMap<(Source<'a>, &str, u16), Vec<PeerRows<'_, 'a>>> = BTreeMap::new();
-    let is_polled = |rows: &[usize]| {
-        is_by_any_clock(&rows.iter().map(|row| sockets.first_seen_us(*row)).collect::<Vec<_>>())
-    };
     let visits = Visits::of(peers, sockets);
     let is_moved_to = |(peer, rows): &&ByPeer<'a>| {
-        peer.side == Side::Client && !is_polled(rows) && !visits.are_answers(peer, rows, sockets)
+        peer.side == Side::Client && !is_polled(rows, sockets) && !visits.are_answers(peer, rows, sockets)
     };
     for (peer, rows) in peers.iter().filter(is_moved_to) {
         groups.entry((peer.source, peer.local_addr, peer.port)).or_default().push((peer, rows));

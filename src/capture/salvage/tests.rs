@@ -126,22 +126,29 @@ fn a_row_group_whose_record_describes_no_capture_is_lost_and_counted() {
     assert!(lost.lost_sentence().unwrap().contains("at least 3 rows"));
 }
 
+fn a_row() -> Row {
+    Row::snapshot(1, Protocol::Udp, ("::1".parse().unwrap(), 53))
+}
+
+/// What a recording says of itself after this many snapshots.
+fn after(ticks_taken: u64) -> Metadata {
+    Metadata { ticks_taken, ..Metadata::default() }
+}
+
 /// What cannot be read of a folder with one row group, these bytes behind it, and a journal of the next one.
 fn illegible(behind: &[u8], journal: Option<fn(&mut Vec<u8>)>) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
     let dir = Arc::new(Dir::open(folder.path()).unwrap());
     let mut group = RowGroup::default();
-    let push =
-        |group: &mut RowGroup| group.push(&Row::snapshot(1, Protocol::Udp, ("::1".parse().unwrap(), 53)));
+    let push = |group: &mut RowGroup| group.push(&a_row());
     push(&mut group);
-    let metadata = Metadata { ticks_taken: 1, ..Metadata::default() };
-    PartialFile::create(&dir, ROWS).unwrap().append(&mut group, &metadata).unwrap();
+    PartialFile::create(&dir, ROWS).unwrap().append(&mut group, &after(1)).unwrap();
     fs::OpenOptions::new().append(true).open(dir.path_of(ROWS)).unwrap().write_all(behind).unwrap();
     if let Some(damage) = journal {
         let mut written = Journal::create(&dir, 1).unwrap();
         for ticks_taken in [2, 3] {
             push(&mut group);
-            written.append(&mut group, &Metadata { ticks_taken, ..Metadata::default() }).unwrap();
+            written.append(&mut group, &after(ticks_taken)).unwrap();
         }
         let path = folder.path().join("journal-1");
         let mut bytes = fs::read(&path).unwrap();
@@ -169,9 +176,8 @@ fn a_recording_that_ended_before_its_first_row_group_is_in_its_journal() {
     let folder = tempfile::tempdir().unwrap();
     let dir = Arc::new(Dir::open(folder.path()).unwrap());
     let mut group = RowGroup::default();
-    group.push(&Row::snapshot(1, Protocol::Udp, ("::1".parse().unwrap(), 53)));
-    let metadata = Metadata { ticks_taken: 1, ..Metadata::default() };
-    Journal::create(&dir, 1).unwrap().append(&mut group, &metadata).unwrap();
+    group.push(&a_row());
+    Journal::create(&dir, 1).unwrap().append(&mut group, &after(1)).unwrap();
     let salvage = Salvage::from(&dir).unwrap();
     assert_eq!(salvage.illegible, [""; 0]);
     assert_eq!((salvage.rows.len(), salvage.found.existing.end), (1, 0));
@@ -182,14 +188,12 @@ fn what_a_journal_has_beyond_its_row_group_is_said_and_so_is_a_file_that_cannot_
     let folder = tempfile::tempdir().unwrap();
     let dir = Arc::new(Dir::open(folder.path()).unwrap());
     let mut group = RowGroup::default();
-    let row = Row::snapshot(1, Protocol::Udp, ("::1".parse().unwrap(), 53));
-    let metadata = |ticks_taken| Metadata { ticks_taken, ..Metadata::default() };
-    group.push(&row);
-    PartialFile::create(&dir, ROWS).unwrap().append(&mut group, &metadata(1)).unwrap();
+    group.push(&a_row());
+    PartialFile::create(&dir, ROWS).unwrap().append(&mut group, &after(1)).unwrap();
     let mut journal = Journal::create(&dir, 0).unwrap();
     let mut says = |ticks_taken| {
-        group.push(&row);
-        journal.append(&mut group, &metadata(ticks_taken)).unwrap();
+        group.push(&a_row());
+        journal.append(&mut group, &after(ticks_taken)).unwrap();
         Salvage::from(&dir).unwrap().illegible
     };
     assert_eq!(says(1), [""; 0], "the row group has the same tick");
@@ -205,11 +209,10 @@ fn a_journal_that_cannot_be_read_or_is_damaged_is_said_even_if_a_row_group_has_i
     let folder = tempfile::tempdir().unwrap();
     let dir = Arc::new(Dir::open(folder.path()).unwrap());
     let mut group = RowGroup::default();
-    group.push(&Row::snapshot(1, Protocol::Udp, ("::1".parse().unwrap(), 53)));
-    let metadata = Metadata { ticks_taken: 1, ..Metadata::default() };
-    Journal::create(&dir, 0).unwrap().append(&mut group, &metadata).unwrap();
-    group.push(&Row::snapshot(1, Protocol::Udp, ("::1".parse().unwrap(), 53)));
-    PartialFile::create(&dir, ROWS).unwrap().append(&mut group, &metadata).unwrap();
+    group.push(&a_row());
+    Journal::create(&dir, 0).unwrap().append(&mut group, &after(1)).unwrap();
+    group.push(&a_row());
+    PartialFile::create(&dir, ROWS).unwrap().append(&mut group, &after(1)).unwrap();
     assert_eq!(Salvage::from(&dir).unwrap().illegible, [""; 0]);
     let path = folder.path().join("journal-0");
     fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(b"more, and nothing known").unwrap();

@@ -12,6 +12,7 @@ use crate::analyze::words;
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement};
 use crate::model::queries::{Queries, Query};
 use crate::model::sockets::Source;
+use crate::model::surroundings;
 
 /// What the information of a tunnel weighs, and what an eighth of it does.
 const MUCH: f64 = 2.0;
@@ -26,9 +27,6 @@ const LEAST: f64 = 1.0;
 
 /// Record types that programs ask for on their own, without being told to.
 const USUAL_TYPES: [&str; 7] = ["A", "AAAA", "HTTPS", "SVCB", "PTR", "SRV", "SOA"];
-
-/// Top-level domains of names that stay inside a network: RFC 6762, RFC 8375, and what ICANN keeps free.
-const INTERNAL_TLDS: [&str; 7] = ["arpa", "corp", "home", "internal", "lan", "local", "localdomain"];
 
 /// Mean length of answers, as text, from which on they are long: six addresses.
 const LONG_ANSWER_BYTES: f64 = 100.0;
@@ -131,7 +129,7 @@ impl<'a> Names<'a> {
         let chars: usize = names.iter().map(|name| name.len()).sum();
         // Addresses are asked for in pairs, A and AAAA.
         let is_new_each_time = questions.len() <= 3 * names.len();
-        let is_public = !INTERNAL_TLDS.contains(&domain.rsplit('.').next().unwrap_or_default());
+        let is_public = !surroundings::is_internal_name(domain);
         let mut asked = BTreeSet::new();
         let new_us: Vec<i64> = questions
             .iter()

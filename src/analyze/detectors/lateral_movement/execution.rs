@@ -3,15 +3,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::visits::is_polled;
 use crate::analyze::appraisal::Factor;
-use crate::analyze::peers::{Side, is_by_any_clock};
+use crate::analyze::peers::Side;
 use crate::analyze::scene::{ByPeer, Scene};
 use crate::analyze::words;
 use crate::capture::{Application, Protocol};
 use crate::model::detector::Detector;
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement};
 use crate::model::records::Scope;
-use crate::model::sockets::{Socket, Source};
+use crate::model::sockets::Source;
 
 /// Ports of file sharing, over which a program is copied.
 const FILES: [u16; 2] = [139, 445];
@@ -90,7 +91,7 @@ pub(super) fn find<'a>(
     scene: &Scene<'a>,
     fan_outs: &BTreeSet<(String, u16)>,
 ) -> Vec<Execution<'a>> {
-    let calls = calls(scene);
+    let calls = Calls::of(scene, fan_outs);
     let mut clients: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     let mut pairs: Pairs<'a, '_> = BTreeMap::new();
     for (peer, rows) in admin {
@@ -101,7 +102,7 @@ pub(super) fn find<'a>(
             pairs.entry((peer.source, server)).or_default().insert(peer.port, rows);
         }
     }
-    let mut found = by_interface(&pairs, scene, fan_outs);
+    let mut found = by_interface(&calls, &pairs, scene);
     let told: BTreeSet<(Source<'a>, &str)> = found.iter().map(|one| (one.source, one.server)).collect();
     let is_server = |server: &str| clients.get(server).is_some_and(|clients| clients.len() > MOST_CLIENTS);
     let by_port = pairs
@@ -115,79 +116,76 @@ pub(super) fn find<'a>(
 /// Connections to ports of administration, by client, server and port.
 type Pairs<'a, 'p> = BTreeMap<(Source<'a>, &'a str), BTreeMap<u16, &'p [usize]>>;
 
-/// Those that the payload shows, whatever else the target is for. What comes on a clock is a monitor, but for the copies
-/// of a directory.
-fn by_interface<'a>(
-    pairs: &Pairs<'a, '_>,
-    scene: &Scene<'a>,
-    fan_outs: &BTreeSet<(String, u16)>,
-) -> Vec<Execution<'a>> {
-    let sockets = &scene.sockets;
-    let how = |socket: &Socket<'_>| socket.app_protocol.and_then(How::of);
-    let calling = scene.by_peer(
-        |peer, _| {
-            let may_call =
-                FILES.contains(&peer.port) || peer.port == ENDPOINT_MAPPER || peer.port >= RPC_FROM;
-            peer.protocol == Protocol::Tcp && peer.side == Side::Client && may_call
-        },
-        |socket| {
-            let is_inside =
-                !socket.is_beyond_local_networks() && socket.remote_scope != Some(Scope::Loopback);
-            is_inside && socket.was_established() && how(socket).is_some()
-        },
-    );
-    let mut found: BTreeMap<(Source<'a>, &'a str, How), Vec<usize>> = BTreeMap::new();
-    for (peer, rows) in calling {
-        let is_controller =
-            scene.surroundings.infrastructure_services(peer.local_addr) >= SERVICES_OF_CONTROLLER;
-        for row in rows {
-            let Some(how) = how(&sockets.get(row)) else { continue };
-            let is_left_out = match how {
-                How::Replication => is_controller,
-                _ => fan_outs.contains(&(peer.source.to_string(), peer.port)),
-            };
-            if !is_left_out {
-                found.entry((peer.source, peer.remote_addr, how)).or_default().push(row);
+/// Connections inside to ports of RPC and files, by client and server.
+#[derive(Default)]
+struct Calls<'a> {
+    /// Those of which the payload shows that they run something, and how.
+    known: BTreeMap<(Source<'a>, &'a str, How), Vec<usize>>,
+    /// Those to services of RPC of which nothing shows what they call.
+    open: BTreeMap<(Source<'a>, &'a str), Vec<usize>>,
+}
+
+impl<'a> Calls<'a> {
+    fn of(scene: &Scene<'a>, fan_outs: &BTreeSet<(String, u16)>) -> Self {
+        let mut calls = Self::default();
+        let peers = scene.by_peer(
+            |peer, _| {
+                let may_call =
+                    FILES.contains(&peer.port) || peer.port == ENDPOINT_MAPPER || peer.port >= RPC_FROM;
+                peer.protocol == Protocol::Tcp && peer.side == Side::Client && may_call
+            },
+            |socket| {
+                let is_inside =
+                    !socket.is_beyond_local_networks() && socket.remote_scope != Some(Scope::Loopback);
+                is_inside && socket.was_established()
+            },
+        );
+        for (peer, rows) in peers {
+            let is_told = fan_outs.contains(&(peer.source.to_string(), peer.port));
+            let services = scene.surroundings.infrastructure_services(peer.local_addr);
+            for row in rows {
+                let interface = scene.sockets.get(row).app_protocol;
+                match interface.and_then(How::of) {
+                    Some(How::Replication) if services >= SERVICES_OF_CONTROLLER => {}
+                    Some(how) if is_told && how != How::Replication => {}
+                    Some(how) => {
+                        calls.known.entry((peer.source, peer.remote_addr, how)).or_default().push(row);
+                    }
+                    None if peer.port >= RPC_FROM && is_open(interface) => {
+                        calls.open.entry((peer.source, peer.remote_addr)).or_default().push(row);
+                    }
+                    None => {}
+                }
             }
         }
+        calls
     }
-    let is_polled = |rows: &[usize]| {
-        is_by_any_clock(&rows.iter().map(|row| sockets.first_seen_us(*row)).collect::<Vec<_>>())
-    };
-    let of_pair = |((source, server, how), mut rows): ((Source<'a>, &'a str, How), Vec<usize>)| {
+}
+
+/// Whether nothing shows what is called.
+fn is_open(interface: Option<&str>) -> bool {
+    interface.is_none_or(|protocol| matches!(protocol, "dce_rpc" | Application::UNKNOWN))
+}
+
+/// Those that the payload shows, whatever else the target is for. What comes on a clock is a monitor, but for the copies
+/// of a directory.
+fn by_interface<'a>(calls: &Calls<'a>, pairs: &Pairs<'a, '_>, scene: &Scene<'a>) -> Vec<Execution<'a>> {
+    let of_pair = |((source, server, how), rows): (&(Source<'a>, &'a str, How), &Vec<usize>)| {
+        let mut rows = rows.clone();
         rows.sort_unstable();
-        if how != How::Replication && is_polled(&rows) {
+        if *how != How::Replication && is_polled(&rows, &scene.sockets) {
             return None;
         }
-        let files = pairs.get(&(source, server)).map(|ports| of_ports(ports, &FILES)).unwrap_or_default();
-        let copied = copied(&files, scene).filter(|_| how == How::Service);
+        let files = pairs.get(&(*source, *server)).map(|ports| of_ports(ports, &FILES)).unwrap_or_default();
+        let copied = copied(&files, scene).filter(|_| *how == How::Service);
         if copied.is_some() {
             rows.extend(files);
             rows.sort_unstable();
             rows.dedup();
         }
-        Some(Execution { source, server, how, copied, rows })
+        Some(Execution { source: *source, server, how: *how, copied, rows })
     };
-    found.into_iter().filter_map(of_pair).collect()
-}
-
-/// Connections to ports of RPC services inside, by client and server, but for those that are known to call something
-/// else than what runs programs.
-type Calls<'a> = BTreeMap<(Source<'a>, &'a str), Vec<usize>>;
-
-fn calls<'a>(scene: &Scene<'a>) -> Calls<'a> {
-    let mut calls = Calls::new();
-    let is_open = |socket: &Socket<'_>| {
-        socket.app_protocol.is_none_or(|protocol| matches!(protocol, "dce_rpc" | Application::UNKNOWN))
-    };
-    let of_calls = scene.by_peer(
-        |peer, _| peer.protocol == Protocol::Tcp && peer.side == Side::Client && peer.port >= RPC_FROM,
-        move |socket| socket.was_established() && !socket.is_beyond_local_networks() && is_open(socket),
-    );
-    for (peer, rows) in of_calls {
-        calls.entry((peer.source, peer.remote_addr)).or_default().extend(rows);
-    }
-    calls
+    calls.known.iter().filter_map(of_pair).collect()
 }
 
 /// Rows of some ports.
@@ -225,7 +223,8 @@ fn execution<'a>(
         let at_us = sockets.first_seen_us(**row);
         asked.iter().any(|asked| (0..=SAME_CALL_US).contains(&(at_us - sockets.first_seen_us(*asked))))
     };
-    let called: Vec<usize> = calls.get(&(source, server))?.iter().filter(is_answer_used).copied().collect();
+    let called: Vec<usize> =
+        calls.open.get(&(source, server))?.iter().filter(is_answer_used).copied().collect();
     if called.is_empty() {
         return None;
     }
@@ -238,34 +237,24 @@ fn execution<'a>(
 }
 
 impl Execution<'_> {
-    fn title(&self) -> String {
+    /// The title, and the ATT&CK technique.
+    fn title(&self) -> (String, &'static str) {
         let (source, server) = (self.source, self.server);
-        let how = match (self.how, self.copied) {
+        let (how, technique) = match (self.how, self.copied) {
             (How::Replication, _) => {
-                return format!(
+                let title = format!(
                     "{source} replicates the directory of {server}, password hashes included (DCSync)"
                 );
+                return (title, "T1003.006");
             }
-            (How::Service, None) => "its service control manager (as PsExec does)",
-            (How::Service | How::Rpc, Some(_)) => "a copied program and RPC (as PsExec does)",
-            (How::Task, _) => "scheduled tasks",
-            (How::Wmi, _) => "WMI",
-            (How::WinRm, _) => "WinRM",
-            (How::Rpc, None) => "RPC (WMI, scheduled tasks, services)",
+            (How::Service, None) => ("its service control manager (as PsExec does)", "T1569.002"),
+            (How::Service | How::Rpc, Some(_)) => ("a copied program and RPC (as PsExec does)", "T1021.002"),
+            (How::Task, _) => ("scheduled tasks", "T1053.005"),
+            (How::Wmi, _) => ("WMI", "T1047"),
+            (How::WinRm, _) => ("WinRM", "T1021.006"),
+            (How::Rpc, None) => ("RPC (WMI, scheduled tasks, services)", "T1021.003"),
         };
-        format!("{source} may run programs on {server} through {how}")
-    }
-
-    fn technique(&self) -> &'static str {
-        match (self.how, self.copied) {
-            (How::Replication, _) => "T1003.006",
-            (How::Service, None) => "T1569.002",
-            (How::Service | How::Rpc, Some(_)) => "T1021.002",
-            (How::Task, _) => "T1053.005",
-            (How::Wmi, _) => "T1047",
-            (How::WinRm, _) => "T1021.006",
-            (How::Rpc, None) => "T1021.003",
-        }
+        (format!("{source} may run programs on {server} through {how}"), technique)
     }
 
     /// What was seen, and why that is unusual.
@@ -301,15 +290,16 @@ impl Execution<'_> {
             Factor::new("lateral-file-copied", 0.5, says)
         }));
         let weight = self.how.weight() + appraisal.total();
+        let (title, technique) = self.title();
         let mut explanation = vec![self.seen()];
         explanation.extend(appraisal.sentences());
         let judgement = Judgement {
             severity: appraisal.severity(self.how.weight()),
             confidence: Confidence::new(0.3 + 0.1 * weight),
-            title: self.title(),
+            title,
             explanation: explanation.join(" "),
             false_positives: String::new(),
-            attack: vec![self.technique()],
+            attack: vec![technique],
             entities: members.entities(),
         };
         let measurements = vec![

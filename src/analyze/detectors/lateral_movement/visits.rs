@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::analyze::peers::Peer;
+use crate::analyze::peers::{Peer, is_by_any_clock};
 use crate::analyze::scene::ByPeer;
 use crate::model::sockets::Sockets;
 
@@ -51,4 +51,9 @@ pub(super) fn is_in_rounds(rows: &[usize], sockets: &Sockets<'_>) -> bool {
     let Some((first_us, Some(sent))) = rows.first().map(visit) else { return false };
     let is_alike = |bytes: u64| bytes.abs_diff(sent) as f64 <= ALIKE * sent as f64;
     rows.iter().map(visit).any(|(at_us, bytes)| at_us - first_us >= ROUND_US && bytes.is_some_and(is_alike))
+}
+
+/// Whether a host is visited on a clock, as a monitor does.
+pub(super) fn is_polled(rows: &[usize], sockets: &Sockets<'_>) -> bool {
+    is_by_any_clock(&rows.iter().map(|row| sockets.first_seen_us(*row)).collect::<Vec<_>>())
 }

@@ -81,7 +81,7 @@ impl Detector for Dns {
             `min_names` different names, the information is the number of characters times the entropy \
             per character. From `min_information_bytes` a day on it weighs 2 (the published bound on what \
             a client may leak to a domain unnoticed); from an eighth of that on it weighs 1 if the names \
-            average 16 characters or more, or if the names are asked for by a timer: a new one every 4 s or slower, in gaps that \
+            average 16 characters or more, or if the names are looked up on a timer: a new one every 4 s or slower, in gaps that \
             deviate from their median by 30 % of it at most, hardly one of them twice, under a domain that is not internal. The timer adds 1. Names that average `long_name_chars` characters or more before the \
             domain, or `min_names` of that length among shorter ones (check-ins are short, and what they bring is long), \
             add 1.5; identifiers of ordinary services (GUIDs, MD5 sums) have 36 or fewer. If half \

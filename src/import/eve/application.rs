@@ -66,6 +66,8 @@ fn protocol(event: &Event) -> Option<Cow<'static, str>> {
             "http" => Some(Cow::Borrowed("http")),
             "ssh" => Some(Cow::Borrowed("ssh")),
             "smtp" => Some(Cow::Borrowed("smtp")),
+            "smb" => Some(Cow::Borrowed("smb")),
+            "dcerpc" => Some(Cow::Borrowed("dce_rpc")),
             _ => None,
         },
     }

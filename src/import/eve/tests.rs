@@ -338,16 +338,18 @@ fn what_suricata_looked_at_in_vain_is_unknown_and_what_it_says_nothing_of_is_not
     let flow = |protocol: &str| FLOW.replace(r#""proto":"TCP","#, &format!(r#""proto":"TCP",{protocol}"#));
     assert_eq!(payloads(&flow(r#""app_proto":"failed","#)), ["unknown|-|-|-|-"]);
     assert_eq!(payloads(&flow(r#""app_proto":"krb5","#)), ["krb|-|-|-|-"]);
-    let called = |facts: &str| {
-        let event = TLS.replace(r#""event_type":"tls""#, r#""event_type":"smb","app_proto":"smb""#);
+    let called = |event: &str, facts: &str| {
         let event = event.replace(r#""tls":{"sni":"c2.example"}"#, facts);
         payloads(&lines(&[&event, &FLOW.replace(r#""proto":"TCP","#, r#""proto":"TCP","app_proto":"smb","#)]))
     };
     let svcctl = r#"[{"uuid":"367abb81-9844-35f1-ad32-98f038001003","version":"2.0"}]"#;
-    assert_eq!(called(&format!(r#""smb":{{"dcerpc":{{"interfaces":{svcctl}}}}}"#)), ["svcctl|-|-|-|-"]);
-    assert_eq!(called(&format!(r#""dcerpc":{{"interfaces":{svcctl}}}"#)), ["svcctl|-|-|-|-"]);
-    assert_eq!(called(r#""smb":{"filename":"\\PSEXESVC"}"#), ["psexec|-|-|-|-"]);
-    assert_eq!(called(r#""smb":{"filename":"a.docx"}"#), ["smb|-|-|-|-"]);
+    // Events of transactions do not say the protocol of their flow.
+    let event = |kind: &str| TLS.replace(r#""event_type":"tls""#, &format!(r#""event_type":"{kind}""#));
+    let (smb, rpc) = (event("smb"), event("dcerpc"));
+    assert_eq!(called(&smb, &format!(r#""smb":{{"dcerpc":{{"interfaces":{svcctl}}}}}"#)), ["svcctl|-|-|-|-"]);
+    assert_eq!(called(&rpc, &format!(r#""dcerpc":{{"interfaces":{svcctl}}}"#)), ["svcctl|-|-|-|-"]);
+    assert_eq!(called(&smb, r#""smb":{"filename":"\\PSEXESVC"}"#), ["psexec|-|-|-|-"]);
+    assert_eq!(called(&smb, r#""smb":{"filename":"a.docx"}"#), ["smb|-|-|-|-"]);
     assert_eq!(payloads(&flow(r#""app_proto":"\u001b[31m","#)), ["-|-|-|-|-"]);
     assert_eq!(payloads(FLOW), ["-|-|-|-|-"]);
 }

@@ -35,7 +35,7 @@ const HASTY_S: f64 = 10.0;
 /// checks, by more than such a period is measured inexactly.
 const BRISK_S: f64 = 28.0;
 
-/// Ports at which mail is handed in, and that of FTP. A mail program looks for new mail by a timer, at other ports.
+/// Ports of mail submission, and that of FTP. A mail program looks for new mail on a timer, at other ports.
 const REPORT_PORTS: [u16; 4] = [21, 25, 465, 587];
 
 /// Longest period, in seconds, of a timer that hides in no job: keyloggers report every 10 or 20 minutes, jobs by the hour.
@@ -193,14 +193,14 @@ fn is_steady(candidate: &Candidate<'_>) -> bool {
     starts >= MANY_CHECK_INS && missed * 20 <= starts
 }
 
-/// Mail or files that are handed in by a timer of minutes.
+/// Mail or files that are sent on a timer of minutes.
 fn reports(candidate: &Candidate<'_>) -> Option<Factor> {
     let pair = &candidate.series.pair;
     let is_report = pair.protocol == Protocol::Tcp && REPORT_PORTS.contains(&pair.port);
     (is_report && candidate.period_s <= REPORT_PERIOD_S && candidate.series.known == Known::ByEvents).then(|| {
-        let what = if pair.port == 21 { "transfers files by FTP" } else { "sends mail" };
+        let what = if pair.port == 21 { "transfers files over FTP" } else { "sends mail" };
         let says =
-            format!("it {what} by a timer of minutes, as keyloggers do; people do so when they have something to send");
+            format!("it {what} on a timer of minutes, as keyloggers do; people do so when they have something to send");
         Factor::new("rhythm-report", 1.0, says)
     })
 }

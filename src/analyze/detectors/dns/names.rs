@@ -105,7 +105,7 @@ struct Names<'a> {
     long: usize,
     /// Information in them within a day, in bytes.
     information: f64,
-    /// Seconds from one new name to the next, where a timer asks for them.
+    /// Seconds from one new name to the next, where they are looked up on a timer.
     timer_s: Option<f64>,
     unusual_types: f64,
     answer_bytes: f64,
@@ -216,7 +216,7 @@ impl<'a> Names<'a> {
                 "dns-timer",
                 1.0,
                 format!(
-                    "a timer asks for a new name every {}",
+                    "it looks up a new name every {}, on a timer",
                     words::duration(self.timer_s.unwrap_or_default())
                 ),
             ),

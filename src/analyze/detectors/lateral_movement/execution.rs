@@ -278,7 +278,7 @@ impl Execution<'_> {
                 );
             }
         };
-        format!("Over {connections} with {server}, it called {called}. Administrators do that, too.")
+        format!("Over {connections} with {server}, it called {called}. Administrators do that too.")
     }
 
     pub(super) fn finding(&self, scene: &Scene<'_>) -> Finding {

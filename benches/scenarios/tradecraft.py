@@ -277,7 +277,7 @@ def open_resolver(chance):
     for _ in range(chance.randrange(2, 6)):
         client = public(chance)
         for _ in range(int(log_uniform(chance, 300, 3_000))):
-            scene.ask(chance.uniform(30, scene.span - 10), client, name, "TXT", answers=["x" * 250], server="192.168.7.5")
+            scene.ask(chance.uniform(30, scene.span - 10), client, name, "TXT", answers=["x" * 250] * 5, server="192.168.7.5")
     scene.mean("ddos", None, "192.168.7.5", 53, "amplification")
     return scene
 

@@ -92,6 +92,8 @@ const SERVICES: &[Service] = &[
     udp(3478, "STUN"),
     tcp(3690, "Subversion"),
     udp(4500, "IPsec NAT"),
+    both(5060, "SIP"),
+    tcp(5061, "SIP over TLS"),
     tcp(5222, "XMPP"),
     udp(5353, "mDNS"),
     udp(5355, "LLMNR"),
@@ -122,21 +124,20 @@ pub fn name(protocol: Protocol, port: u16) -> Option<&'static str> {
 }
 
 /// Ports over TCP that clients contact over the internet and that the table has not: HTTP's alternative ports,
-/// proxies, Prometheus and its exporters; calls and media (SIP, STUN over TLS, RTMP); push services of phones (Apple 5223,
+/// proxies, Prometheus and its exporters; calls and media (STUN over TLS, RTMP); push services of phones (Apple 5223,
 /// Google 5228 to 5230); XMPP between servers, Spotify, Synology, Plex; VPN gateways (PPTP, 10443); games (Blizzard 1119 and
 /// 3724, Minecraft 25565).
-const ALSO_USUAL_TCP: [u16; 28] = [
-    1119, 1723, 1935, 3000, 3128, 3478, 3724, 4070, 5060, 5061, 5223, 5228, 5229, 5230, 5269, 5349, 6690,
-    8000, 8008, 8081, 8443, 8888, 9090, 9100, 10_443, 25_565, 27_036, 32_400,
+const ALSO_USUAL_TCP: [u16; 26] = [
+    1119, 1723, 1935, 3000, 3128, 3478, 3724, 4070, 5223, 5228, 5229, 5230, 5269, 5349, 6690, 8000, 8008,
+    8081, 8443, 8888, 9090, 9100, 10_443, 25_565, 27_036, 32_400,
 ];
 
-/// The same over UDP: calls (STUN and TURN, SIP, Zoom, Google), VPNs (L2TP, `WireGuard`, Tailscale, `ZeroTier`), games (Xbox,
+/// The same over UDP: calls (STUN and TURN, Zoom, Google), VPNs (L2TP, `WireGuard`, Tailscale, `ZeroTier`), games (Xbox,
 /// Steam).
-const ALSO_USUAL_UDP: [RangeInclusive<u16>; 10] = [
+const ALSO_USUAL_UDP: [RangeInclusive<u16>; 9] = [
     1701..=1701,
     3074..=3074,
     3478..=3481,
-    5060..=5061,
     8801..=8810,
     9993..=9993,
     19_302..=19_309,

@@ -32,7 +32,7 @@ const ATTACK_TOOL_PORTS: [u16; 9] = [1234, 1337, 4443, 4444, 4445, 5555, 6666, 3
 const ATTACK_TOOL_PORTS_INSIDE: [u16; 4] = [1337, 4444, 31_337, 50_050];
 
 /// Fewest sources of a capture for prevalence to say anything.
-const MIN_SOURCES: usize = 4;
+pub const MIN_SOURCES: usize = 4;
 
 /// The facts about where some connections go. Those that a remote opened say nothing here.
 pub(super) fn factors(members: SocketSubset<'_, '_>, surroundings: &Surroundings<'_>) -> Vec<Factor> {
@@ -94,7 +94,7 @@ fn of_service(
             Factor::new("port-attack-tool", 1.0, says)
         });
     }
-    if ATTACK_TOOL_PORTS.contains(&port) {
+    if is_attack_tool_port(port) {
         return Some(Factor::new(
             "port-attack-tool",
             2.0,
@@ -111,6 +111,11 @@ fn of_service(
     is_unusual.then(|| {
         Factor::new("port-unusual", 1.5, format!("port {port} is unusual for outbound client traffic"))
     })
+}
+
+/// Whether a port is a default of attack tools.
+pub fn is_attack_tool_port(port: u16) -> bool {
+    ATTACK_TOOL_PORTS.contains(&port)
 }
 
 /// Whether a connection to another host goes to a port that is a default of attack tools, and of little else inside
@@ -136,6 +141,10 @@ fn of_name(members: SocketSubset<'_, '_>, surroundings: &Surroundings<'_>) -> Op
         let says = format!("{name} is a file-sharing service that anyone can use");
         return Some(Factor::new("name-file-drop", 1.0, says));
     }
+    if let Some(name) = names.iter().find(|name| domains::is_open_broker(name)) {
+        let says = format!("{name} is a public test broker that anyone can use without an account");
+        return Some(Factor::new("name-open-broker", 1.0, says));
+    }
     if let Some(name) = names.iter().find(|name| domains::is_bot_interface(name)) {
         let says =
             format!("{name} is for programs, and a channel that malware uses, because it needs no server");
@@ -143,6 +152,10 @@ fn of_name(members: SocketSubset<'_, '_>, surroundings: &Surroundings<'_>) -> Op
     }
     if let Some(name) = names.iter().find(|name| domains::looks_generated(name)) {
         return Some(Factor::new("name-generated", 1.5, format!("the name {name} looks generated")));
+    }
+    if let Some(name) = names.iter().find(|name| domains::is_hosted(name)) {
+        let says = format!("{name} is of a platform where anyone runs a program at once and without cost");
+        return Some(Factor::new("name-hosted", 0.5, says));
     }
     if let Some(name) = names.iter().find(|name| domains::is_cheap(name)) {
         let says = format!("{name} is under a top-level domain that is cheap and often abused");
@@ -338,7 +351,13 @@ mod tests {
         capture.add(Conn::to("203.0.113.6", 8080).speaking("ssh"));
         capture.add(Conn::to("203.0.113.7", 443).named("a.example.top"));
         capture.add(Conn::to("203.0.113.8", 443).named("api.telegram.org"));
+        capture.add(Conn::to("203.0.113.9", 8883).named("test.mosquitto.org"));
+        capture.add(Conn::to("203.0.113.10", 443).named("raw.githubusercontent.com"));
         assert_eq!(ids(&capture, "203.0.113.8"), ["name-bot-interface"]);
+        assert_eq!(ids(&capture, "203.0.113.9"), ["name-open-broker"]);
+        capture.add(Conn::to("203.0.113.11", 443).named("a-b.workers.dev"));
+        assert_eq!(ids(&capture, "203.0.113.10"), ["name-bot-interface"]);
+        assert_eq!(ids(&capture, "203.0.113.11"), ["name-hosted"]);
         assert_eq!(ids(&capture, "203.0.113.7"), ["name-cheap"]);
         assert_eq!(ids(&capture, "203.0.113.5"), ["port-alternative", "name-missing"]);
         assert_eq!(ids(&capture, "203.0.113.6"), ["port-alternative"], "no web server, as its payload says");

@@ -226,6 +226,28 @@ const DYNAMIC: &[&str] = &[
     "zapto.org",
 ];
 
+/// Registered domains under which anyone runs a program of their own at once and without cost, behind the addresses and
+/// certificates of a large provider.
+const HOSTED: &[&str] = &[
+    "appspot.com",
+    "azurewebsites.net",
+    "deno.dev",
+    "firebaseapp.com",
+    "fly.dev",
+    "glitch.me",
+    "herokuapp.com",
+    "netlify.app",
+    "onrender.com",
+    "pages.dev",
+    "railway.app",
+    "repl.co",
+    "replit.app",
+    "run.app",
+    "vercel.app",
+    "web.app",
+    "workers.dev",
+];
+
 /// Registered domains at which anyone leaves files for others, most of them without an account.
 const FILE_DROPS: &[&str] = &[
     "0x0.st",
@@ -255,7 +277,22 @@ const CHEAP: &[&str] = &[
 ];
 
 /// Names through which programs, and not people, send and read messages of a service that is ordinary otherwise.
-const BOT_INTERFACES: &[&str] = &["api.telegram.org", "hooks.slack.com", "webhook.site"];
+const BOT_INTERFACES: &[&str] = &[
+    "api.telegram.org",
+    "gist.githubusercontent.com",
+    "hooks.slack.com",
+    "raw.githubusercontent.com",
+    "webhook.site",
+];
+
+/// Message brokers that their operators run for tests, open to everyone without an account.
+const OPEN_BROKERS: &[&str] = &[
+    "broker.emqx.io",
+    "broker.hivemq.com",
+    "mqtt.eclipseprojects.io",
+    "public.mqtthq.com",
+    "test.mosquitto.org",
+];
 
 /// Services of AWS that agents of a host call by the name of a region: `logs.eu-central-1.amazonaws.com`. Others under that
 /// domain, such as `s3` and `execute-api`, belong to whoever rents them.
@@ -288,9 +325,18 @@ pub fn is_known_service(name: &str) -> bool {
     (is_under(name, KNOWN_SERVICES) && !is_bot_interface(name)) || is_of_aws_agent(name)
 }
 
-/// Whether programs send and read messages there, which makes it a channel that needs no server.
+/// Whether programs send or read messages there, which makes it a channel that needs no server.
 pub fn is_bot_interface(name: &str) -> bool {
-    BOT_INTERFACES.iter().any(|known| known.eq_ignore_ascii_case(name.trim_end_matches('.')))
+    is_one_of(name, BOT_INTERFACES)
+}
+
+/// Whether it is a message broker that anyone uses.
+pub fn is_open_broker(name: &str) -> bool {
+    is_one_of(name, OPEN_BROKERS)
+}
+
+fn is_one_of(name: &str, names: &[&str]) -> bool {
+    names.iter().any(|known| known.eq_ignore_ascii_case(name.trim_end_matches('.')))
 }
 
 fn is_of_aws_agent(name: &str) -> bool {
@@ -302,6 +348,11 @@ fn is_of_aws_agent(name: &str) -> bool {
 /// Whether a name is one that anyone has at once for an address of their own: dynamic DNS, and tunnels.
 pub fn is_dynamic(name: &str) -> bool {
     is_under(name, DYNAMIC)
+}
+
+/// Whether a name is one of a program that anyone runs at a large provider.
+pub fn is_hosted(name: &str) -> bool {
+    is_under(name, HOSTED)
 }
 
 /// Whether a name is under a top-level domain where names cost next to nothing.
@@ -390,6 +441,7 @@ mod tests {
         assert!(
             KNOWN_SERVICES.is_sorted() && DYNAMIC.is_sorted() && FILE_DROPS.is_sorted() && CHEAP.is_sorted()
         );
+        assert!(HOSTED.is_sorted());
         assert!(is_cheap("a.b.XYZ.") && !is_cheap("xyz.example.org"));
     }
 

@@ -44,6 +44,9 @@ const ORDINARY: [(u16, &[&str]); 22] = [
 /// Protocols of shells, remote control, proxies and bots: on a port of another service, they hide there.
 const OF_CONTROL: [&str; 9] = ["ssh", "irc", "socks", "rdp", "vnc", "telnet", "smb", "dce_rpc", "stratum"];
 
+/// Ports of protocols in clear that begin with words or a fixed header, so that every tool knows them.
+const IN_CLEAR: [u16; 6] = [21, 22, 25, 53, 110, 143];
+
 /// Web ports on which firewalls let everything pass, and where nearly everything is of a known protocol.
 const WEB_PORTS: [u16; 2] = [80, 443];
 
@@ -101,18 +104,33 @@ fn of_protocol(
         let says = "it speaks IRC, over which bots are controlled and few programs talk today";
         return Some(Factor::new("payload-irc", 1.0, says));
     }
-    let (_, port) = socket.remote().filter(|(_, port)| WEB_PORTS.contains(port))?;
+    let (_, port) = socket.remote()?;
     let looked_at = || members.iter().filter_map(|socket| socket.app_protocol);
     let is_unknown =
         socket.protocol == Protocol::Tcp && looked_at().all(|known| known == Application::UNKNOWN);
+    if is_unknown && IN_CLEAR.contains(&port) && members.iter().all(|socket| is_seen_from_the_start(&socket))
+    {
+        let expected = ORDINARY.iter().find(|(known, _)| *known == port)?.1.first()?;
+        let says = format!(
+            "its payload on port {port} is of no known protocol, where {} is expected",
+            title(expected)
+        );
+        return Some(Factor::new("payload-unknown", 1.0, says));
+    }
     let others = surroundings.payloads().recognised_on(port);
-    (is_unknown && others >= MIN_RECOGNISED).then(|| {
+    (is_unknown && WEB_PORTS.contains(&port) && others >= MIN_RECOGNISED).then(|| {
         let says = format!(
             "its payload on port {port} is of no known protocol, while that of {others} other destinations is"
         );
         // Messengers have protocols of their own there, which no tool knows.
         Factor::new("payload-unknown", 0.5, says)
     })
+}
+
+/// Whether the greeting, which tells the protocol, was there to be seen.
+fn is_seen_from_the_start(socket: &Socket<'_>) -> bool {
+    let has_data = |bytes: Option<u64>| bytes.is_some_and(|bytes| bytes > 0);
+    socket.opened_in_recording && has_data(socket.bytes_sent) && has_data(socket.bytes_received)
 }
 
 /// TLS without a server name, beyond what a missing name on a web port says already.
@@ -216,6 +234,11 @@ mod tests {
         assert_eq!(found(&capture, "198.51.100.1"), [("payload-unknown", 0.5)]);
         assert!(found(&capture, "198.51.100.2").is_empty(), "nobody else is on that port");
         assert!(found(&capture, "198.51.100.3").is_empty(), "nobody looked");
+        // Of a protocol that begins with words, everyone knows the first.
+        capture.add(Conn::to("198.51.100.4", 53).speaking("unknown"));
+        capture.add(Conn::to("198.51.100.5", 25).speaking("unknown").bytes(400, 0));
+        assert_eq!(found(&capture, "198.51.100.4"), [("payload-unknown", 1.0)]);
+        assert!(found(&capture, "198.51.100.5").is_empty(), "the server said nothing");
     }
 
     #[test]

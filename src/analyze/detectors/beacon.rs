@@ -144,12 +144,12 @@ impl Detector for Beacon {
             have less; the same interval day and night, for 20 hours or longer with at most one check-in \
             in ten missed, adds 0.5, because people's habits have pauses; in a shorter time, so do a hundred check-ins or \
             more over TCP, of which at most one in twenty was missed, if they have such jitter, or go to a public address that \
-            nothing names and that none of the other hosts contacts: an exact clock is that of monitors and update checks as well, \
+            nothing names and that none of the other hosts contacts (fewer than four say nothing): an exact clock is that of monitors and update checks as well, \
             of which a log without names shows as much as of an implant, so that the rhythm alone stays low; a new TCP connection at \
             least every 10 s adds 1, and so does one at least every 28 s from a hundred such check-ins on, 0.5 before, because a client \
             that needs its server that often keeps the connection open; mail submission or FTP on a timer of half an hour or \
             less adds 1, because people send mail when they have something to say, and jobs run by the hour; HTTP without encryption adds 0.5, if ten destinations or more are reached on \
-            port 443 and at most a fourth as many on port 80; a list of addresses adds 0.5, and 1 if some of them never answer, \
+            port 443 and at most a fourth as many on port 80, or if nothing names the public address; a list of addresses adds 0.5, and 1 if some of them never answer, \
             because software that is maintained looks its servers up by name, but subtracts 1 if all of them answer and \
             the jitter is below 4 %, because a monitor checks its servers like that. Inbound connections subtract 1.5, because monitoring and \
             health checks are inbound. Connections that last until the next one begins subtract 2.5: \

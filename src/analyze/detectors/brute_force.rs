@@ -16,7 +16,6 @@ use crate::analyze::peers::Side;
 use crate::analyze::scene;
 use crate::analyze::services;
 use crate::analyze::words;
-use crate::capture::Protocol;
 use crate::model::detector::{About, Context, Detector, Method, Outcome, Signal, positive, shares};
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
 use crate::model::payloads;
@@ -67,7 +66,7 @@ impl Detector for BruteForce {
         id: "brute-force",
         title: "Password guessing",
         what_it_finds: "Many short, similar sessions with a login service (SSH, RDP, FTP, SMB, mail, \
-            Kerberos, databases, VNC, WinRM, Telnet, web applications): from one client, from many clients against one service, or \
+            Kerberos, databases, VNC, WinRM, Telnet, SIP, web applications): from one client, from many clients against one service, or \
             from one client against many hosts. Inbound, inside the network, and from this host against \
             others.",
         why_it_matters: "Password guessing and spraying are among the most common ways in. Inbound \
@@ -84,10 +83,10 @@ impl Detector for BruteForce {
             For several clients on one service, and for one \
             client on several hosts, the minimum is `min_slow_sessions`. Sessions that start on a clock, \
             once a minute or less, are jobs or monitoring, unless they come from outside. Programs query \
-            mail servers, directories, file servers, databases and WinRM all day. There, `min_sessions` \
+            mail servers, directories, file servers, databases, telephone exchanges and WinRM all day. There, `min_sessions` \
             must fall within ten minutes (one minute inside the network), both sides must send the same \
             each time, and inside the network the answer must be a short refusal. For Kerberos that is an error of 400 \
-            bytes or less, because a ticket is longer; it counts over UDP too. For LDAP it is 60 to 200 bytes, because a refusal by Active Directory has \
+            bytes or less, because a ticket is longer; it counts over UDP too, as does SIP. For LDAP it is 60 to 200 bytes, because a refusal by Active Directory has \
             a reason in text and a success has none. At web servers and the usual ports of VPN \
             portals and hosting panels, a hundred sessions within ten \
             minutes count if nine in ten send the same in both directions, if nine in ten go to one server \
@@ -173,7 +172,7 @@ fn title(attack: &Attack<'_>) -> String {
     let service = attack
         .protocol
         .map(payloads::title)
-        .or_else(|| services::name(Protocol::Tcp, attack.port).map(str::to_owned))
+        .or_else(|| services::name(attack.transport, attack.port).map(str::to_owned))
         .map_or_else(|| format!("port {}", attack.port), |name| format!("{name} (port {})", attack.port));
     let sessions = words::count(attack.rows.len(), "short session", "short sessions");
     let one = |list: &[&str]| list.first().copied().unwrap_or_default().to_owned();

@@ -1,6 +1,7 @@
 //! `c2-session`: a session that stays with one address outside, and has the marks of remote control.
 
 mod crowds;
+mod inbound;
 #[cfg(test)]
 mod tests;
 
@@ -88,7 +89,8 @@ impl Detector for C2Session {
         title: "Possible remote-control sessions",
         what_it_finds: "A session of ten seconds or longer that a program (or host) opened to one address \
             outside its network, where facts about the program or the destination make it suspicious: \
-            reverse shells, Meterpreter and similar sessions, C2 inside a single connection.",
+            reverse shells, Meterpreter and similar sessions, C2 inside a single connection. Also a session that an address outside opened \
+            to a port here on which no service is known, as to a shell that waits for its user.",
         why_it_matters: "Interactive command and control needs no regular timing and no second \
             connection. Beacon detectors miss it, and a list of long connections is full of mail clients \
             and chat.",
@@ -115,7 +117,9 @@ impl Detector for C2Session {
             half as many destinations or more: what is common in a network says little, and bots share a few servers. An average of 25 kB a second or more (a dozen pages of text) subtracts 1, and \
             2 if 99 % of the bytes go one way: that is a transfer or a stream. Slower downloads over HTTP (300 kB or \
             more received, 99 % of all bytes) subtract 1. FTP data connections (to a server that is also contacted on port \
-            21) are ignored. Nothing below medium is reported; `long-connection` lists \
+            21) are ignored. An inbound session from a public address counts if it has the shape of an interactive one, its payload is of no known \
+            protocol, its port is below 32768 (or a default of attack tools) without a registered service, and no other public address uses \
+            that port: that adds 0.5, and the port 1, or 2 if it is a default of attack tools. Nothing below medium is reported; `long-connection` lists \
             long sessions as such.",
         false_positives: "SSH, remote support and VPN sessions on unusual ports, games, voice calls, \
             peer-to-peer clients, software that contacts its server by IP address.",
@@ -173,6 +177,12 @@ fn findings(scene: &Scene<'_>, config: &Thresholds) -> Vec<Finding> {
         }
     }
     let mut findings = Vec::new();
+    for (peer, rows, appraisal) in inbound::find(scene, config) {
+        let members = scene.sockets.subset(&rows);
+        if is_reported(&appraisal, members, config) {
+            findings.push(finding(&peer, members, &appraisal, config));
+        }
+    }
     for (peer, rows, mut appraisal) in suspicious {
         let members = scene.sockets.subset(&rows);
         appraisal.extend(crowds.like_others(&peer, members, scene, config));
@@ -243,18 +253,24 @@ fn shape(
     let sum = |field: fn(&Socket<'_>) -> Option<u64>| {
         members.iter().map(|socket| field(&socket)).sum::<Option<u64>>()
     };
-    let (bytes, sent) = (sum(|socket| socket.bytes_sent)?, sum(|socket| socket.packets_sent)?);
-    let received = sum(|socket| socket.packets_received)?;
-    let is_interactive = sent >= 20
-        && received >= 20
-        && bytes > 0
-        && bytes as f64 / sent as f64 <= config.max_bytes_per_packet;
+    let (bytes_sent, sent) = (sum(|socket| socket.bytes_sent)?, sum(|socket| socket.packets_sent)?);
+    let (bytes_received, received) =
+        (sum(|socket| socket.bytes_received)?, sum(|socket| socket.packets_received)?);
+    // A shell that waits here answers with whatever was asked for, and what is typed comes in.
+    let (packets, bytes, other, ways) = match peer.side {
+        Side::Client => (sent, bytes_sent, received, ["sent", "received"]),
+        Side::Server => (received, bytes_received, sent, ["received", "sent"]),
+    };
+    let mean = bytes as f64 / packets.max(1) as f64;
+    let is_interactive = sent >= 20 && received >= 20 && bytes > 0 && mean <= config.max_bytes_per_packet;
     is_interactive.then(|| {
         let packets = format!(
-            "{} packets sent, averaging {}, and {} received",
-            humanize::count(sent),
-            words::bytes(bytes as f64 / sent as f64),
-            humanize::count(received)
+            "{} packets {}, averaging {}, and {} {}",
+            humanize::count(packets),
+            ways[0],
+            words::bytes(mean),
+            humanize::count(other),
+            ways[1]
         );
         if longest_s >= REAL_TIME_S && sent.min(received) as f64 >= REAL_TIME_PACKETS_PER_S * longest_s {
             let says =
@@ -299,6 +315,14 @@ fn bulk(members: SocketSubset<'_, '_>, seconds: f64) -> Option<Factor> {
     Some(Factor::new("session-bulk", weight, says))
 }
 
+fn title(peer: &Peer<'_>, to: &str, longest_s: f64) -> String {
+    let (source, port, lasted) = (peer.source, peer.port, words::duration(longest_s));
+    if peer.side == Side::Server {
+        return format!("{source}: possible bind shell on port {port}, used by {to} for {lasted}");
+    }
+    format!("{source}: possible remote-control session with {to} port {port} for {lasted}")
+}
+
 fn finding(
     peer: &Peer<'_>,
     members: SocketSubset<'_, '_>,
@@ -322,12 +346,7 @@ fn finding(
     let judgement = Judgement {
         severity: appraisal.severity(weight(members, appraisal, config)),
         confidence: Confidence::new(0.4 + 0.1 * appraisal.total()),
-        title: format!(
-            "{}: possible remote-control session with {to} port {} for {}",
-            peer.source,
-            peer.port,
-            words::duration(longest)
-        ),
+        title: title(peer, &to, longest),
         explanation: explanation.join(" "),
         false_positives: String::new(),
         attack: vec!["T1071", "T1095"],

@@ -1,5 +1,6 @@
 //! `exfiltration`: much more out than in, to one place.
 
+mod daily;
 mod stealer;
 #[cfg(test)]
 mod tests;
@@ -109,7 +110,8 @@ impl Detector for Exfiltration {
             `min_sent_bytes` on, low inside. Each harmless explanation lowers it by one level: the \
             process has the name of a backup program or another program whose job is to send, the port is \
             one of video calls or of mail submission (25, 465, 587), the name is that of a known cloud \
-            service, or the process sends at this rate all the time. A smaller upload, of at \
+            service, the process sends at this rate all the time, or about as much is sent at the same time of day on three days or more, \
+            as a backup does. A smaller upload, of at \
             least `min_small_bytes` and `min_small_ratio` times what it received in total or in one \
             connection, is reported if the evidence about program and destination makes it medium: a rare \
             destination or one without a name, an unusual port, a suspicious path, FTP (adds 1). An upload of at least \
@@ -121,8 +123,6 @@ impl Detector for Exfiltration {
             came back, handed in as mail (ports 25, 465, 587) or over FTP by a source that asked a service for its \
             own public address and reads no mail itself (POP3, IMAP), weighs 1.5, because a mail program has no use \
             for that address. So does an archive of 100 kB or more, ten times what came back, that such a source hands to a \
-            host of webhooks (Discord, Telegram, Slack): it outweighs the known name, since the programs of these chats \
-            upload files to other names. So does an archive of 100 kB or more, ten times what came back, that such a source hands to a \
             host of webhooks (Discord, Telegram, Slack): it outweighs the known name, since the programs of these chats \
             upload files to other names. Small uploads of one source to four or more destinations \
             lose 1.5, because peer-to-peer programs send like that. Data that others fetch \
@@ -284,6 +284,11 @@ fn harmless_readings(upload: &Upload<'_>) -> Vec<String> {
     }
     if let Some(name) = upload.name.filter(|name| domains::is_known_service(name)) {
         readings.push(format!("{name} belongs to a known cloud or synchronization service."));
+    }
+    if let Some(days) = upload.days_alike {
+        readings.push(format!(
+            "About as much is sent at the same time of day on each of {days} days, as a backup does."
+        ));
     }
     if let Some(times) = upload.times_history.filter(|times| *times < USUAL_RATE) {
         readings.push(format!("That is {times:.1} times the rate at which this process usually sends."));

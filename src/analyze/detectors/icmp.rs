@@ -54,6 +54,14 @@ const TINY: f64 = 1.0;
 /// Messages a second and side from which on they are no ping, which sends one.
 const FAST: f64 = 2.0;
 
+/// Messages a second and side, and number of them, from which on pings across the border of the network are a flood: `ping -f`
+/// sends a hundred, and nobody measures a host outside with it.
+const FLOOD_PER_S: f64 = 50.0;
+const FLOOD_MESSAGES: u64 = 1_000;
+
+/// What a flood weighs.
+const FLOOD: f64 = 2.0;
+
 /// Share by which the two directions may differ in number and in bytes, and still be echoes.
 const ECHO_TOLERANCE: f64 = 0.1;
 
@@ -62,9 +70,9 @@ impl Detector for Icmp {
 
     const ABOUT: About = About {
         id: "icmp",
-        title: "ICMP tunnels",
+        title: "ICMP tunnels and ping floods",
         what_it_finds: "ICMP messages between two addresses that carry more data than a ping does: \
-            tunnels (icmptunnel, ptunnel, Hans) and remote shells over echo messages.",
+            tunnels (icmptunnel, ptunnel, Hans) and remote shells over echo messages. Also pings that flood a host.",
         why_it_matters: "Most networks allow echo requests out, and few inspect their contents.",
         how_it_decides: "Messages and bytes between two addresses are summed over all their ICMP flows. \
             At least `min_messages` messages with a mean of at least `min_message_bytes` bytes in the \
@@ -78,7 +86,9 @@ impl Detector for Icmp {
             bytes of both directions differ by more than a tenth, and the sizes vary: a remote shell \
             sends little. Messages of less than 32 bytes, which no ping has, that vary in size and pass more than twice a second \
             both ways weigh 1: a shell that asks for orders (icmpsh asks five times a second, with nothing to say). Large messages that bring 500 kB or more out of the network add 1: a test of the path \
-            MTU sends a handful. More than two messages per second and side add 0.5, because ping sends one. Facts about \
+            MTU sends a handful. More than two messages per second and side add 0.5, because ping sends one. A thousand or more of equal size in one direction, 50 \
+            a second or more, across the border of the network are a flood instead, which weighs 2: the system echoes whatever it is sent, so that \
+            answers excuse nothing. Facts about \
             program and destination add or subtract their weights. Sweeps over many hosts are found by \
             `port-scan`. Messages between two addresses that also exchange at least as many UDP datagrams are ignored: \
             these are reports of closed ports, as calls cause when they end.",
@@ -86,11 +96,11 @@ impl Detector for Icmp {
             stay low); routers that report unreachable destinations to a busy host.",
         evidence: "Number of messages and `min_messages`, mean message size each way and \
             `min_message_bytes`, bytes each way, the rate, every fact with its weight, and the flows.",
-        source: "RFC 792; D. Stødle, Ping Tunnel. ATT&CK T1095, T1572.",
+        source: "RFC 792; D. Stødle, Ping Tunnel. ATT&CK T1095, T1498.001, T1572.",
         section: Section::Security,
         method: Method::Statistics,
         signal: Signal::Tunnel,
-        attack: &["T1095", "T1572"],
+        attack: &["T1095", "T1498.001", "T1572"],
     };
 
     fn validate(config: &Thresholds) -> Result<(), String> {
@@ -114,7 +124,9 @@ fn findings(scene: &Scene<'_>, config: &Thresholds) -> Vec<Finding> {
     peers
         .filter_map(|(peer, rows)| {
             let members = scene.sockets.subset(&rows);
-            let messages = Messages::new(members)?;
+            let leaves = members.iter().any(|socket| scene.surroundings.leaves_network(&socket));
+            let comes_in = members.iter().any(|socket| socket.is_beyond_local_networks());
+            let messages = Messages::new(members, leaves || comes_in)?;
             if !messages.meet(config) {
                 return None;
             }
@@ -123,7 +135,6 @@ fn findings(scene: &Scene<'_>, config: &Thresholds) -> Vec<Finding> {
                 return None;
             }
             let mut appraisal = scene.appraise(members);
-            let leaves = members.iter().any(|socket| scene.surroundings.leaves_network(&socket));
             appraisal.extend(messages.factors());
             appraisal.extend(messages.of_volume(config).filter(|_| leaves));
             Some(messages.finding(&peer.source.to_string(), peer.remote_addr, members, &appraisal, config))
@@ -163,11 +174,12 @@ struct Messages {
     span_s: f64,
     /// The messages of each flow could all be of one size.
     are_of_one_size: bool,
+    crosses_border: bool,
 }
 
 impl Messages {
     /// None where messages or bytes were not counted.
-    fn new(members: SocketSubset<'_, '_>) -> Option<Self> {
+    fn new(members: SocketSubset<'_, '_>, crosses_border: bool) -> Option<Self> {
         let sum = |field: fn(&Socket<'_>) -> Option<u64>| {
             members.iter().map(|socket| field(&socket)).sum::<Option<u64>>()
         };
@@ -177,6 +189,7 @@ impl Messages {
             sent: (sum(|s| s.packets_sent)?, sum(|s| s.bytes_sent)?),
             received: (sum(|s| s.packets_received)?, sum(|s| s.bytes_received)?),
             span_s: (last - first) as f64 / 1e6,
+            crosses_border,
             are_of_one_size: members.iter().all(|socket| {
                 let is_multiple = |bytes: Option<u64>, number: Option<u64>| {
                     bytes.zip(number).is_none_or(|(bytes, number)| number == 0 || bytes % number == 0)
@@ -197,7 +210,19 @@ impl Messages {
 
     fn meet(&self, config: &Thresholds) -> bool {
         self.sent.0 + self.received.0 >= u64::from(config.min_messages)
-            && (self.is_large(config) || self.are_false_replies() || self.are_tiny_and_vary())
+            && (self.is_large(config)
+                || self.are_false_replies()
+                || self.are_tiny_and_vary()
+                || self.are_a_flood())
+    }
+
+    /// Pings as fast as they can be sent.
+    fn are_a_flood(&self) -> bool {
+        self.crosses_border
+            && self.are_of_one_size
+            && !self.are_false_replies()
+            && self.sent.0.max(self.received.0) >= FLOOD_MESSAGES
+            && self.rate() >= FLOOD_PER_S
     }
 
     fn is_large(&self, config: &Thresholds) -> bool {
@@ -207,6 +232,7 @@ impl Messages {
     /// What their size alone weighs.
     fn weight(&self, config: &Thresholds) -> f64 {
         match self.is_large(config) {
+            _ if self.are_a_flood() => FLOOD,
             true => LARGE,
             false if self.are_tiny_and_vary() => TINY,
             false => 0.0,
@@ -239,7 +265,7 @@ impl Messages {
     /// More than pings of a chosen size bring anywhere.
     fn of_volume(&self, config: &Thresholds) -> Option<Factor> {
         let bytes = self.sent.1;
-        (self.is_large(config) && bytes >= MUCH_BYTES).then(|| {
+        (self.is_large(config) && !self.are_a_flood() && bytes >= MUCH_BYTES).then(|| {
             let says =
                 format!("its large messages brought {} out of the network", words::bytes(bytes as f64));
             Factor::new("icmp-volume", 1.0, says)
@@ -248,7 +274,7 @@ impl Messages {
 
     fn factors(&self) -> Vec<Factor> {
         let mut factors = Vec::new();
-        if self.are_no_echoes() {
+        if self.are_no_echoes() && !self.are_a_flood() {
             let says = "the two directions differ, although an echo reply repeats its request";
             factors.push(Factor::new("icmp-no-echo", 2.0, says));
         }
@@ -262,6 +288,18 @@ impl Messages {
             factors.push(Factor::new("icmp-rate", 0.5, says));
         }
         factors
+    }
+
+    fn title(&self, source: &str, addr: &str) -> String {
+        if self.are_a_flood() {
+            let most = self.sent.0.max(self.received.0);
+            return format!("{source}: flood of {} pings with {addr}", words::number(most as usize));
+        }
+        format!(
+            "{source}: possible ICMP tunnel with {addr}, {} messages averaging up to {}",
+            self.sent.0 + self.received.0,
+            words::bytes(self.larger_bytes())
+        )
     }
 
     fn finding(
@@ -286,14 +324,10 @@ impl Messages {
         let judgement = Judgement {
             severity: appraisal.severity(self.weight(config)).max(Severity::Info),
             confidence: Confidence::new(0.35 + 0.1 * sum),
-            title: format!(
-                "{source}: possible ICMP tunnel with {addr}, {} messages averaging up to {}",
-                self.sent.0 + self.received.0,
-                words::bytes(self.larger_bytes())
-            ),
+            title: self.title(source, addr),
             explanation: explanation.join(" "),
             false_positives: String::new(),
-            attack: vec!["T1095", "T1572"],
+            attack: if self.are_a_flood() { vec!["T1498.001"] } else { vec!["T1095", "T1572"] },
             entities: members.entities(),
         };
         let mut measurements = vec![
@@ -357,6 +391,23 @@ mod tests {
     fn large_echoes_that_bring_much_out_are_medium() {
         let finding = the_only(flow((800, 800 * 1_408), (800, 800 * 1_408)).run::<Icmp>().findings);
         assert_eq!(finding.judgement.severity, Severity::Medium);
+    }
+
+    #[test]
+    fn pings_as_fast_as_they_can_be_sent_are_a_flood_answered_or_not() {
+        for received in [6_000, 0] {
+            let capture = flow((6_000, 6_000 * 64), (received, received * 64));
+            let finding = the_only(capture.run::<Icmp>().findings);
+            assert_eq!(finding.judgement.severity, Severity::Medium);
+            assert_eq!(finding.judgement.title, "app: flood of 6,000 pings with 203.0.113.5");
+        }
+        // Not as fast, or inside the network.
+        assert!(flow((2_900, 2_900 * 64), (2_900, 2_900 * 64)).run::<Icmp>().findings.is_empty());
+        let inside =
+            Conn::to("192.168.1.7", 0).over(Protocol::Icmp).lasting(60.0).bytes(6_000 * 64, 6_000 * 64);
+        let mut capture = Capture::new(120);
+        capture.add(inside.packets_sent(6_000).packets_received(6_000));
+        assert!(capture.run::<Icmp>().findings.is_empty());
     }
 
     #[test]

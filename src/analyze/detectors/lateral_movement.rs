@@ -91,7 +91,7 @@ impl Detector for LateralMovement {
             high with three times `min_hosts` (but not over SSH, which automation uses) or a suspicious program. It is low if four in five of the \
             hosts are visited again ten minutes later or more and about the same number of bytes is sent: a job that is \
             scheduled. A chain is low, and medium if it reaches \
-            two hosts or goes on from the host that it reached, or if it begins with a session of a minute \
+            two hosts, goes on from the host that it reached, or continues another one, or if it begins with a session of a minute \
             or longer from outside over Telnet, RDP, VNC or WinRM. Remote execution weighs 2: 1 kB or more sent to WinRM, or a query to \
             the endpoint mapper (port 135) followed within a minute by a connection to an RPC port \
             (49152 and above). At most two hosts may administer the target, because servers of files, \
@@ -263,7 +263,7 @@ struct Chain<'a> {
     through: &'a str,
     to: BTreeSet<&'a str>,
     shortest_s: f64,
-    /// From one of the hosts reached, another login followed.
+    /// From one of the hosts reached, another login followed, or one had led to where it begins.
     goes_on: bool,
     /// The first login came from outside and was open when the next one began.
     is_from_outside: bool,
@@ -319,8 +319,11 @@ fn chains<'a>(peers: &[ByPeer<'a>], sockets: &Sockets<'a>, config: &Thresholds) 
         }
     }
     let pairs: BTreeSet<(&str, &str)> = chains.keys().copied().collect();
-    for ((_, through), chain) in &mut chains {
-        chain.goes_on = chain.to.iter().any(|to| pairs.contains(&(*through, *to)));
+    let reached: BTreeSet<(&str, &str)> =
+        chains.values().flat_map(|chain| chain.to.iter().map(|to| (chain.through, *to))).collect();
+    for ((from, through), chain) in &mut chains {
+        chain.goes_on = chain.to.iter().any(|to| pairs.contains(&(*through, *to)))
+            || reached.contains(&(*from, *through));
     }
     chains.into_values().collect()
 }

@@ -601,8 +601,9 @@ fn servers_with_names_and_servers_inside_are_no_list() {
 
 #[test]
 fn a_poll_in_clear_is_a_sign_where_everything_else_is_encrypted() {
-    let weight = |encrypted: u8, protocol| {
-        let mut capture = every_half_minute(&Conn::to("203.0.113.66", 80).by("agent", 7).speaking(protocol));
+    let weight = |encrypted: u8, protocol, name| {
+        let conn = Conn::to("203.0.113.66", 80).by("agent", 7).speaking(protocol);
+        let mut capture = every_half_minute(&if name { conn.named("poll.example") } else { conn });
         for n in 0..encrypted {
             let conn = Conn::to(&format!("198.51.100.{n}"), 443).named("a.example").by("browser", 1);
             capture.add(conn.speaking("tls").at(f64::from(n)));
@@ -611,7 +612,10 @@ fn a_poll_in_clear_is_a_sign_where_everything_else_is_encrypted() {
         let finding = all.iter().find(|finding| finding.judgement.title.contains("203.0.113.66")).unwrap();
         measured(finding, "weight of the evidence")
     };
-    assert!((weight(12, "http") - weight(3, "http") - 0.5).abs() < 1e-9);
+    assert!((weight(12, "http", true) - weight(3, "http", true) - 0.5).abs() < 1e-9);
+    // At an address without a name, it is one anywhere.
+    assert!((weight(12, "http", false) - weight(3, "http", false)).abs() < 1e-9);
+    assert!((weight(3, "http", false) - weight(3, "unknown", false) - 0.5).abs() < 1e-9);
 }
 
 /// The severity of a hundred check-ins or so at a public address, one a minute.

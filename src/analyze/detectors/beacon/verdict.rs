@@ -4,6 +4,7 @@ use super::candidate::Candidate;
 use super::lists::{self, Crowds};
 use super::pairs::Known;
 use super::{Beacon, Thresholds};
+use crate::analyze::appraisal::destination::MIN_SOURCES;
 use crate::analyze::appraisal::{Appraisal, Factor};
 use crate::analyze::scene::Scene;
 use crate::analyze::words::{bytes, duration};
@@ -178,7 +179,11 @@ fn sustained(candidate: &Candidate<'_>, members: SocketSubset<'_, '_>, scene: &S
     let is_by_address =
         members.iter().all(|socket| socket.remote_name.is_none() && socket.is_beyond_local_networks());
     let is_jittered = DELIBERATE_JITTER.contains(&(candidate.jitter_s / candidate.period_s));
-    let is_rare = || scene.appraise(members).raising().any(|factor| factor.id == "destination-rare");
+    // In a capture of few hosts, nobody can be asked.
+    let is_rare = || {
+        scene.surroundings.sources() < MIN_SOURCES
+            || scene.appraise(members).raising().any(|factor| factor.id == "destination-rare")
+    };
     (is_jittered || is_by_address && is_rare()).then(|| {
         let place = if is_by_address { ", at an address that nothing names" } else { "" };
         let says =
@@ -205,11 +210,17 @@ fn reports(candidate: &Candidate<'_>) -> Option<Factor> {
     })
 }
 
-/// HTTP that is not encrypted, where nearly everything else is.
+/// HTTP that is not encrypted, where nearly everything else is, or at an address that nothing names.
 fn in_clear(members: SocketSubset<'_, '_>, scene: &Scene<'_>) -> Option<Factor> {
     let payloads = scene.surroundings.payloads();
     let (encrypted, clear) = (payloads.recognised_on(443), payloads.recognised_on(80));
     let is_http = members.iter().all(|socket| socket.app_protocol == Some("http"));
+    let is_nameless =
+        members.iter().all(|socket| socket.remote_name.is_none() && socket.is_beyond_local_networks());
+    if is_http && is_nameless {
+        let says = "it polls over HTTP without encryption, at an address that nothing names";
+        return Some(Factor::new("rhythm-in-clear", 0.5, says));
+    }
     (is_http && encrypted >= MANY_ENCRYPTED && 4 * clear <= encrypted).then(|| {
         let says =
             format!("it polls over HTTP without encryption, while {encrypted} destinations in this capture are reached over TLS");

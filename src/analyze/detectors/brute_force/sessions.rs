@@ -7,6 +7,7 @@ use super::shape::{self, Shape};
 use super::web;
 use crate::analyze::peers::{Peer, Side, most_within};
 use crate::analyze::scene::Scene;
+use crate::capture::Protocol;
 use crate::model::sockets::{Socket, Sockets, Source};
 use crate::model::stats;
 
@@ -23,6 +24,7 @@ pub(super) enum Spread {
 pub(super) struct Attack<'a> {
     pub(super) spread: Spread,
     pub(super) side: Side,
+    pub(super) transport: Protocol,
     pub(super) port: u16,
     /// The protocol by which people log in, where the payload shows it.
     pub(super) protocol: Option<&'a str>,
@@ -185,6 +187,7 @@ impl<'a> Attack<'a> {
         Self {
             spread,
             side: peer.side,
+            transport: peer.protocol,
             port: peer.port,
             protocol: group.iter().find_map(|guesses| guesses.protocol),
             program,

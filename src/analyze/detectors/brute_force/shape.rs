@@ -12,9 +12,11 @@ use crate::model::stats;
 /// Services at which people log in, for a session that lasts: SSH, FTP, Telnet, RDP, VNC.
 const INTERACTIVE: [u16; 9] = [21, 22, 23, 2222, 2323, 3389, 5900, 5901, 22_222];
 
-/// Services that programs ask all day, in short sessions: mail, directories, files, databases, `WinRM`.
-const POLLED: [u16; 19] =
-    [25, 88, 110, 139, 143, 389, 445, 465, 587, 636, 993, 995, 1433, 1521, 3306, 5432, 5985, 5986, 6379];
+/// Services that programs ask all day, in short sessions: mail, directories, files, databases, telephone exchanges, `WinRM`.
+const POLLED: [u16; 21] = [
+    25, 88, 110, 139, 143, 389, 445, 465, 587, 636, 993, 995, 1433, 1521, 3306, 5060, 5061, 5432, 5985, 5986,
+    6379,
+];
 
 /// Web servers, of which the login is one page of many,
 /// and portals: of VPNs (10443, 4443, 9443), hosting panels (2083, 2087, 10000) and hypervisors (8006).
@@ -54,9 +56,12 @@ const TEN_MINUTES_US: i64 = 600_000_000;
 /// The protocols of [`INTERACTIVE`] services, which a payload shows on any port.
 const INTERACTIVE_PROTOCOLS: [&str; 5] = ["ftp", "rdp", "ssh", "telnet", "vnc"];
 
-/// Whether a connection may be a session with a login service: TCP, and of Kerberos UDP too.
+/// Where phones register, and callers guess who has one.
+const SIP: u16 = 5060;
+
+/// Whether a connection may be a session with a login service: TCP, and of Kerberos and SIP UDP too.
 pub(super) fn is_session(protocol: Protocol, port: u16) -> bool {
-    protocol == Protocol::Tcp || protocol == Protocol::Udp && port == KERBEROS
+    protocol == Protocol::Tcp || protocol == Protocol::Udp && [KERBEROS, SIP].contains(&port)
 }
 
 /// Whether a service asks for a password.

@@ -232,3 +232,21 @@ fn a_loop_that_fetches_a_page_every_two_seconds_polls_and_one_that_never_waits_g
     };
     assert_eq!((found(2.2), found(0.4)), (0, 1));
 }
+
+#[test]
+fn registrations_by_the_hundred_are_guesses_and_those_of_phones_are_not() {
+    let register = |client: &str| {
+        let conn = Conn::to(client, 5_080).local_port(5_060).inbound().udp().by("asterisk", 9);
+        conn.bytes(460, 424).packets_sent(1).packets_received(1)
+    };
+    let mut capture = Capture::new(3_600);
+    for n in 0..200 {
+        capture.add(register("203.0.113.5").at(f64::from(n) * 2.0));
+    }
+    for n in 0..60 {
+        capture.add(register("203.0.113.6").at(f64::from(n) * 60.0));
+    }
+    let finding = the_only(capture.run::<BruteForce>().findings);
+    let title = "203.0.113.5 guesses passwords for SIP (port 5060) on 192.168.1.10: 200 short sessions";
+    assert_eq!(finding.judgement.title, title);
+}

@@ -168,3 +168,36 @@ fn bytes_that_nobody_counted_are_unknown_and_not_zero() {
     assert!(text.contains("unknown bytes sent and unknown bytes received"), "{text}");
     assert!(finding.evidence.measurements.iter().all(|measured| measured.name != "sent"));
 }
+
+/// A session from an address outside to a port here.
+fn typed_from(addr: &str, port: u16) -> Conn {
+    let conn = Conn::to(addr, 50_000).inbound().local_port(port).lasting(900.0).bytes(20_000, 2_000);
+    conn.packets_sent(120).packets_received(110)
+}
+
+fn typed(port: u16) -> Conn {
+    typed_from("203.0.113.5", port)
+}
+
+#[test]
+fn a_shell_that_waits_on_a_port_of_no_service_is_found_by_its_only_user() {
+    for (port, severity) in [(12_345, Severity::Medium), (4_444, Severity::High)] {
+        let mut capture = Capture::new(1_200);
+        capture.add(typed(port).unowned());
+        let finding = the_only(capture.run::<C2Session>().findings);
+        assert_eq!(finding.judgement.severity, severity, "{port}");
+        let title = format!("possible bind shell on port {port}, used by 203.0.113.5");
+        assert!(finding.judgement.title.contains(&title), "{}", finding.judgement.title);
+    }
+}
+
+#[test]
+fn services_games_and_ports_of_the_moment_are_no_shells() {
+    let mut capture = Capture::new(1_200);
+    // A service, a port of FTP data, a known protocol, a port that several use, a game, a short try, and a host inside.
+    capture.add(typed(443)).add(typed(50_123)).add(typed(2_222).speaking("ssh"));
+    capture.add(typed(7_001)).add(typed_from("203.0.113.6", 7_001));
+    capture.add(typed(7_002).packets_sent(9_000).packets_received(9_000)).add(typed(7_003).lasting(20.0));
+    capture.add(typed_from("192.168.1.7", 7_004));
+    assert!(capture.run::<C2Session>().findings.is_empty());
+}

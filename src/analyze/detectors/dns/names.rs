@@ -47,6 +47,9 @@ const SEVERAL_SOURCES: usize = 3;
 /// A day, in seconds: the time that the bound on information is about.
 const DAY_S: f64 = 86_400.0;
 
+/// What stands for the domain of names that have none.
+const NO_DOMAIN: &str = "";
+
 /// Characters of an example name.
 const EXAMPLE_CHARS: usize = 80;
 
@@ -58,7 +61,7 @@ pub(super) fn findings(scene: &Scene<'_>, queries: &Queries<'_>, config: &Thresh
         if is_reversed_address(query.query_name) {
             continue;
         }
-        if let Some(domain) = domains::registered_domain(query.query_name) {
+        if let Some(domain) = domain_of(query.query_name) {
             domains.entry(domain).or_default().entry(source).or_default().push(row);
         }
     }
@@ -74,6 +77,25 @@ pub(super) fn findings(scene: &Scene<'_>, queries: &Queries<'_>, config: &Thresh
         sources.into_iter().filter_map(of_source).collect::<Vec<_>>()
     };
     domains.into_iter().flat_map(of_domain).collect()
+}
+
+/// The registered domain of a name; nothing if its last label is no top-level domain, which have no digits (RFC 3696,
+/// section 2): a tunnel that talks to its own server needs no domain.
+fn domain_of(name: &str) -> Option<&str> {
+    let (before, last) = name.trim_end_matches('.').rsplit_once('.')?;
+    let is_made_up = last.bytes().any(|byte| byte.is_ascii_digit()) && !last.starts_with("xn--");
+    if is_made_up
+        && before.parse::<std::net::Ipv4Addr>().is_err()
+        && name.parse::<std::net::IpAddr>().is_err()
+    {
+        return Some(NO_DOMAIN);
+    }
+    domains::registered_domain(name)
+}
+
+/// Where names are, in words.
+fn under(domain: &str) -> String {
+    if domain == NO_DOMAIN { "without a top-level domain".to_owned() } else { format!("under {domain}") }
 }
 
 /// All who look up names under one domain.
@@ -129,7 +151,7 @@ impl<'a> Names<'a> {
         let chars: usize = names.iter().map(|name| name.len()).sum();
         // Addresses are asked for in pairs, A and AAAA.
         let is_new_each_time = questions.len() <= 3 * names.len();
-        let is_public = !surroundings::is_internal_name(domain);
+        let is_public = domain != NO_DOMAIN && !surroundings::is_internal_name(domain);
         let mut asked = BTreeSet::new();
         let new_us: Vec<i64> = questions
             .iter()
@@ -244,7 +266,7 @@ impl<'a> Names<'a> {
                 sources >= SEVERAL_SOURCES && !is_flood,
                 "dns-common-domain",
                 -1.0,
-                format!("{sources} sources look up names under {}", self.domain),
+                format!("{sources} sources look up names {}", under(self.domain)),
             ),
         ];
         facts.into_iter().flatten().collect()
@@ -271,11 +293,11 @@ impl<'a> Names<'a> {
             return None;
         }
         let mut explanation = vec![format!(
-            "{} looked up {} different names under {} within {}, with {} of information; the longest is \
+            "{} looked up {} different names {} within {}, with {} of information; the longest is \
              {}.",
             source,
             words::number(self.different),
-            self.domain,
+            under(self.domain),
             words::duration(self.span_s),
             words::bytes(self.information),
             crate::escape::shorten(self.example, EXAMPLE_CHARS),
@@ -300,14 +322,14 @@ impl<'a> Names<'a> {
             confidence: Confidence::new(0.35 + 0.1 * sum),
             title: if is_flood {
                 format!(
-                    "{source}: possible flood of DNS queries for random names under {}, {} different names",
-                    self.domain,
+                    "{source}: possible flood of DNS queries for random names {}, {} different names",
+                    under(self.domain),
                     words::number(self.different)
                 )
             } else {
                 format!(
-                    "{source}: possible DNS tunnel to {}, {} different names of {:.0} characters",
-                    self.domain,
+                    "{source}: possible DNS tunnel {}, {} different names of {:.0} characters",
+                    if self.domain == NO_DOMAIN { under(NO_DOMAIN) } else { format!("to {}", self.domain) },
                     words::number(self.different),
                     self.mean_chars
                 )
@@ -315,7 +337,7 @@ impl<'a> Names<'a> {
             explanation: explanation.join(" "),
             false_positives: String::new(),
             attack: if is_flood { vec!["T1499.002"] } else { vec!["T1071.004", "T1572"] },
-            entities: asked.entities(scene, Some(self.domain)),
+            entities: asked.entities(scene, Some(self.domain).filter(|domain| *domain != NO_DOMAIN)),
         };
         let measurements = vec![
             Measurement::new("different names", self.different as f64, "names")

@@ -310,3 +310,16 @@ fn a_new_short_name_on_a_timer_is_a_check_in() {
     assert!(severities(&bursts, &short).is_empty(), "a page has several names");
     assert!(severities(&jittered, &|n| format!("{}.evil.example", coded(n % 9, 8))).is_empty(), "few names");
 }
+
+#[test]
+fn a_tunnel_to_its_own_server_needs_no_domain() {
+    let output = asking(600, |n| Question::of(format!("dnscat.{}7", coded(n, 24))).of_type("TXT"));
+    let finding = the_only(output.findings);
+    assert_eq!(finding.judgement.severity, Severity::Medium);
+    assert_eq!(
+        finding.judgement.title,
+        "app: possible DNS tunnel without a top-level domain, 600 different names of 32 characters"
+    );
+    // Addresses are no names.
+    assert!(asking(200, |n| Question::of(format!("203.0.113.{n}"))).findings.is_empty());
+}

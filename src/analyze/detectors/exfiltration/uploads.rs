@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use ahash::AHashMap;
 
+use super::daily::days_alike;
 use super::{FTP, Thresholds};
 use crate::Result;
 use crate::analyze::appraisal::domains;
@@ -81,6 +82,8 @@ pub(super) struct Upload<'a> {
     pub(super) times_largest: Option<f64>,
     /// Times the rate at which the source sends otherwise; none without enough history.
     pub(super) times_history: Option<f64>,
+    /// Days on each of which about as much is sent at about the same time; none if they differ, or are few.
+    pub(super) days_alike: Option<usize>,
 }
 
 impl Upload<'_> {
@@ -309,6 +312,7 @@ impl<'a> Upload<'a> {
             times_others: total.times_others,
             times_largest: total.times_largest,
             times_history: None,
+            days_alike: days_alike(members),
             rows,
         }
     }

@@ -265,12 +265,14 @@ fn reply(socket: &Socket<'_>, end_us: i64) -> Option<Reply> {
     Some(if lasted { Reply::Unanswered } else { Reply::SeenOnce })
 }
 
-/// What came of datagrams; none if it is not known how many came back.
+/// What came of datagrams; none if it is not known how many came back. Of those from outside, this side answers.
 fn datagram_reply(socket: &Socket<'_>, end_us: i64) -> Option<Reply> {
-    let received = socket.packets_received.or(socket.bytes_received)?;
-    let is_sent = socket.packets_sent.or(socket.bytes_sent).is_some_and(|sent| sent > 0);
-    match received {
-        0 if !is_sent => None,
+    let (sent, received) =
+        (socket.packets_sent.or(socket.bytes_sent), socket.packets_received.or(socket.bytes_received));
+    let is_inbound = socket.direction == Some(Direction::Inbound);
+    let (asked, answered) = if is_inbound { (received, sent) } else { (sent, received) };
+    match answered? {
+        0 if asked.is_none_or(|asked| asked == 0) => None,
         0 if end_us.saturating_sub(socket.first_seen_us) < PENDING_US => Some(Reply::Pending),
         0 => Some(Reply::Unanswered),
         _ => Some(Reply::Answered),
@@ -339,6 +341,10 @@ mod tests {
         check(conn().udp(), Some(Reply::Answered));
         check(conn().udp().bytes(40, 0).packets_received(0), Some(Reply::Unanswered));
         check(conn().udp().uncounted(), None);
+        let inbound =
+            |sent| conn().udp().inbound().bytes(40 * sent, 40).packets_sent(sent).packets_received(1);
+        check(inbound(0), Some(Reply::Unanswered));
+        check(inbound(1), Some(Reply::Answered));
         check(Conn::to("10.0.0.1", 33_440).udp().bytes(40, 0).packets_received(0), None);
         check(Conn::listener(80), None);
     }

@@ -50,6 +50,7 @@ const TECHNIQUES: &[(&str, &str)] = &[
     ("T1110.004", "Credential Stuffing"),
     ("T1132", "Data Encoding"),
     ("T1133", "External Remote Services"),
+    ("T1187", "Forced Authentication"),
     ("T1190", "Exploit Public-Facing Application"),
     ("T1203", "Exploitation for Client Execution"),
     ("T1204.002", "Malicious File"),

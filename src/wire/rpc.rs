@@ -5,7 +5,7 @@
 //!
 //! Sources: C706, chapter 12, and \[MS-RPCE\] 2.2.2 (messages); \[MS-SMB2\] 2.2.13, \[MS-CIFS\] 2.2.4.64.1 (opening a pipe); the
 //! identifiers of interfaces are those of \[MS-SCMR\], \[MS-TSCH\], \[MS-WMI\], \[MS-RRP\], \[MS-DRSR\], \[MS-SAMR\], \[MS-LSAT\],
-//! \[MS-NRPC\], \[MS-SRVS\], \[MS-WKST\], \[MS-RPRN\], \[MS-PAR\] and \[MS-EFSR\].
+//! \[MS-NRPC\], \[MS-SRVS\], \[MS-WKST\], \[MS-RPRN\], \[MS-PAR\], \[MS-EFSR\], \[MS-DFSNM\] and \[MS-FSRVP\].
 
 /// What the first payload of a connection is recognised as, which may tell more later.
 const DCE_RPC: &str = "dce_rpc";
@@ -16,10 +16,10 @@ const DRSUAPI: &str = "drsuapi";
 const REPLICATION: &str = "drsuapi_replication";
 
 /// `IDL_DRSGetNCChanges`: \[MS-DRSR\] 4.1.10.
-const GET_CHANGES: [u8; 2] = 3_u16.to_le_bytes();
+const GET_CHANGES: u16 = 3;
 
 /// Interfaces, by what they are called in the capture.
-const INTERFACES: [(u128, &str); 18] = [
+const INTERFACES: [(u128, &str); 20] = [
     (0x367a_bb81_9844_35f1_ad32_98f0_3800_1003, "svcctl"),
     (0x1ff7_0682_0a51_30e8_076d_740b_e8ce_e98b, "atsvc"),
     (0x86d3_5949_83c9_4044_b424_db36_3231_fd0c, "taskschd"),
@@ -37,17 +37,21 @@ const INTERFACES: [(u128, &str); 18] = [
     (0x76f0_3f96_cdfd_44fc_a22c_6495_0a00_1209, "spoolss"),
     (0xc681_d488_d850_11d0_8c52_00c0_4fd9_0f7e, "efsrpc"),
     (0xdf19_41c5_fe89_4e79_bf10_4636_57ac_f44d, "efsrpc"),
+    (0x4fc7_42e0_4a10_11cf_8273_00aa_004a_e673, "netdfs"),
+    (0xa8e0_653c_2744_4389_a61d_7373_df8b_2292, "fssagentrpc"),
     (0x378e_52b0_c0a9_11cf_822d_00aa_0051_e40f, "atsvc"),
 ];
 
-/// Pipes through which a host is administered.
-const PIPES: [&str; 3] = ["svcctl", "atsvc", "winreg"];
+/// Pipes through which a host is administered, or made to log in elsewhere.
+const PIPES: [&str; 6] = ["svcctl", "atsvc", "winreg", "efsrpc", "netdfs", "fssagentrpc"];
 
 /// Pipes of `PsExec` and of programs that do the same, by the beginning of their names in lower case.
 const OF_PSEXEC: [&str; 4] = ["psexesvc", "paexec", "remcom_communicaton", "csexec"];
 
 /// Names that other tools have for interfaces; those that are in no list are called the same.
-const OTHER_NAMES: [(&str, &str); 4] = [
+const OTHER_NAMES: [(&str, &str); 6] = [
+    ("efsrpc2", "efsrpc"),
+    ("fileservervssagent", "fssagentrpc"),
     ("itaskschedulerservice", "taskschd"),
     ("iwbemservices", "wmi"),
     ("iwbemlevel1login", "wmi"),
@@ -104,10 +108,11 @@ pub fn of_pipe(name: &str) -> Option<&'static str> {
 }
 
 /// Of two protocols of one connection, how much each says: an interface is more than the transport, and one that
-/// administers the host more than any other that the same connection asks for.
+/// administers the host, or makes it log in elsewhere, more than any other that the same connection asks for.
 pub fn rank(protocol: &str) -> u8 {
     match protocol {
-        REPLICATION | "svcctl" | "atsvc" | "taskschd" | "wmi" | "winreg" | "psexec" => 2,
+        REPLICATION | "svcctl" | "atsvc" | "taskschd" | "wmi" | "winreg" | "psexec" | "efsrpc" | "netdfs"
+        | "fssagentrpc" => 2,
         SMB => 1,
         protocol => u8::from(INTERFACES.iter().any(|(_, known)| *known == protocol)),
     }
@@ -146,7 +151,13 @@ fn from_wire(mut bytes: [u8; 16]) -> u128 {
 }
 
 fn asks_for_changes(payload: &[u8]) -> bool {
-    matches!(payload, [5, 0, REQUEST, _, 0x10, 0, 0, 0, ..]) && payload.get(22..24) == Some(&GET_CHANGES)
+    matches!(payload, [5, 0, REQUEST, _, 0x10, 0, 0, 0, ..])
+        && payload.get(22..24) == Some(&GET_CHANGES.to_le_bytes())
+}
+
+/// What the number of an operation adds to the interface that a connection has bound.
+pub fn of_operation(interface: &str, operation: u64) -> Option<&'static str> {
+    (interface == DRSUAPI && operation == u64::from(GET_CHANGES)).then_some(REPLICATION)
 }
 
 /// The name of the file or pipe that a message of SMB opens.

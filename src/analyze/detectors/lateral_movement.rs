@@ -78,7 +78,7 @@ impl Detector for LateralMovement {
             port (SSH, RDP, SMB, RPC, WinRM, VNC, Telnet), and login chains: a login to a host followed \
             by logins from that host to others. Also one host that runs programs on another through \
             WinRM, or through RPC as PsExec and WMI do, and one that replicates \
-            the directory of a domain controller, password hashes included (DCSync).",
+            the directory of a domain controller, password hashes included (DCSync), or makes a host log in to another (PetitPotam).",
         why_it_matters: "After the first foothold, attackers move from host to host with the tools that \
             administrators use. A single connection looks ordinary; the pattern does not.",
         how_it_decides: "Established internal connections on administration ports are grouped by source \
@@ -98,15 +98,16 @@ impl Detector for LateralMovement {
             printers and directories have more clients. Where payloads were seen, the interface that a client calls decides, whatever \
             the target is for: the service control manager, the task scheduler or WMI weigh 2, unless they are called on a clock, and \
             other known interfaces (accounts, printers, shares) nothing. Replication of a directory by a host that provides fewer than three \
-            infrastructure services itself weighs 3. If 50 kB or more were sent over SMB, and less \
+            infrastructure services itself weighs 3. The interfaces for encrypted files, DFS namespaces and shadow copies of shares weigh 2: a \
+            caller makes the host log in wherever it likes, and hardly any program calls them from another host. If 50 kB or more were sent over SMB, and less \
             came back, that adds 0.5; facts about the program add their weights. Hosts that provide network infrastructure (directory, names, time) do \
             not count as targets.",
         false_positives: "Administrators, configuration management (Ansible, SCCM), backup, inventory \
             and print servers, jump hosts: give them an `[[allow]]` entry.",
         evidence: "Hosts reached, `min_hosts` and `window_s`, the time between two logins and `chain_s`, \
             and the connections.",
-        source: "ATT&CK T1021 (remote services) and its sub-techniques, T1047, T1053.005, T1569.002, T1003.006; interfaces and operations: [MS-SCMR], \
-            [MS-TSCH], [MS-WMI], [MS-DRSR]; fan-out and chains: A. Bohara et al., An Unsupervised \
+        source: "ATT&CK T1021 (remote services) and its sub-techniques, T1047, T1053.005, T1569.002, T1003.006, T1187; interfaces and operations: [MS-SCMR], \
+            [MS-TSCH], [MS-WMI], [MS-DRSR], [MS-EFSR], [MS-DFSNM], [MS-FSRVP]; fan-out and chains: A. Bohara et al., An Unsupervised \
             Multi-Detector Approach for Identifying Malicious Lateral Movement, SRDS 2017.",
         section: Section::Security,
         method: Method::Behavior,
@@ -122,6 +123,7 @@ impl Detector for LateralMovement {
             "T1021.006",
             "T1047",
             "T1053.005",
+            "T1187",
             "T1569.002",
         ],
     };

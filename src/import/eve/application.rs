@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use ahash::AHashMap;
+
 use super::event::Event;
 use crate::capture::Application;
 use crate::import::names::{FlowRef, Names};
@@ -11,13 +13,42 @@ use crate::wire::{app_protocol, rpc};
 /// Suricata's word for a payload that is none of the protocols that it knows.
 const FAILED: &str = "failed";
 
+/// Flows that have bound an interface, of which a later event may tell the operation; of no more than this number, which are
+/// those of a day on a large network.
+const MOST_BOUND: usize = 65_536;
+
+/// Which interface each flow has bound whose operations add something.
+#[derive(Debug, Default)]
+pub(super) struct Bound(AHashMap<Vec<u8>, &'static str>);
+
+impl Bound {
+    /// The interface that an event's flow calls, with the operation, if an event before it has bound the interface.
+    fn call(&mut self, event: &Event) -> Option<&'static str> {
+        let interface = call(event);
+        let number = |path: &[&str]| event.get(path).as_u64();
+        let operation = number(&["dcerpc", "req", "opnum"])
+            .or_else(|| number(&["smb", "dcerpc", "opnum"]))
+            .or_else(|| number(&["smb", "dcerpc", "req", "opnum"]));
+        let may_tell_more = interface.filter(|name| rpc::may_tell_more(name));
+        if may_tell_more.is_none() && (operation.is_none() || self.0.is_empty()) {
+            return interface;
+        }
+        let uid = event.flow_uid();
+        if let Some(bound) = may_tell_more.filter(|_| !uid.is_empty() && self.0.len() < MOST_BOUND) {
+            self.0.insert(uid.clone(), bound);
+        }
+        let bound = self.0.get(&uid).copied();
+        bound.zip(operation).and_then(|(bound, number)| rpc::of_operation(bound, number)).or(interface)
+    }
+}
+
 /// What a flow's own event says.
 pub(super) fn of_flow(event: &Event) -> Option<Arc<Application>> {
     protocol(event).map(Application::of_protocol)
 }
 
 /// Takes what an event says of its flow: alerts and files have the greeting that they belong to with them.
-pub(super) fn take(event: &Event, names: &mut Names) {
+pub(super) fn take(event: &Event, bound: &mut Bound, names: &mut Names) {
     let Some(protocol) = protocol(event) else { return };
     if let Some((transport, _)) = event.protocol() {
         names.note_recognised(transport);
@@ -25,7 +56,7 @@ pub(super) fn take(event: &Event, names: &mut Names) {
     let text = |path: &[&str]| event.get(path).as_str();
     let first = |a: &[&str], b: &[&str]| text(a).or_else(|| text(b));
     // Flow events say no more than the protocol, which their connection has.
-    let call = call(event);
+    let call = bound.call(event);
     let facts = Application {
         protocol: call.map(Cow::Borrowed),
         ja3: first(&["tls", "ja3", "hash"], &["quic", "ja3", "hash"]).and_then(Application::read_ja3),

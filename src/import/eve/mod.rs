@@ -63,6 +63,7 @@ struct Events {
     netflows: NetFlows,
     partial: PartialFlows,
     questions: Questions,
+    bound: application::Bound,
     without_zone: u64,
 }
 
@@ -140,7 +141,7 @@ impl Events {
         let example = || Example::of_line(number, line);
         let kind = event.kind();
         names::take(event, sink.names());
-        application::take(event, sink.names());
+        application::take(event, &mut self.bound, sink.names());
         let connection = match kind {
             "flow" => flow::read(event),
             "netflow" => netflow::read(event),
@@ -170,7 +171,7 @@ impl Events {
 
     /// Hands over what waited for a further event that has not come.
     fn finish(self, sink: &mut impl Sink) -> Result<Rest> {
-        let Self { netflows, partial, questions, without_zone } = self;
+        let Self { netflows, partial, questions, without_zone, .. } = self;
         netflows.finish(sink)?;
         questions.finish(sink)?;
         let totals = partial.finish(sink)?;

@@ -348,6 +348,17 @@ fn what_suricata_looked_at_in_vain_is_unknown_and_what_it_says_nothing_of_is_not
     let (smb, rpc) = (event("smb"), event("dcerpc"));
     assert_eq!(called(&smb, &format!(r#""smb":{{"dcerpc":{{"interfaces":{svcctl}}}}}"#)), ["svcctl|-|-|-|-"]);
     assert_eq!(called(&rpc, &format!(r#""dcerpc":{{"interfaces":{svcctl}}}"#)), ["svcctl|-|-|-|-"]);
+    // The operation is told later, by its number.
+    let drsuapi = r#"[{"uuid":"e3514235-4b06-11d1-ab04-00c04fc2dcd2","version":"4.0"}]"#;
+    let binds =
+        rpc.replace(r#""tls":{"sni":"c2.example"}"#, &format!(r#""dcerpc":{{"interfaces":{drsuapi}}}"#));
+    let asks = |number: u32| {
+        let event = rpc
+            .replace(r#""tls":{"sni":"c2.example"}"#, &format!(r#""dcerpc":{{"req":{{"opnum":{number}}}}}"#));
+        payloads(&lines(&[&binds, &event, FLOW]))
+    };
+    assert_eq!(asks(0), ["drsuapi|-|-|-|-"]);
+    assert_eq!(asks(3), ["drsuapi_replication|-|-|-|-"]);
     assert_eq!(called(&smb, r#""smb":{"filename":"\\PSEXESVC"}"#), ["psexec|-|-|-|-"]);
     assert_eq!(called(&smb, r#""smb":{"filename":"a.docx"}"#), ["smb|-|-|-|-"]);
     assert_eq!(payloads(&flow(r#""app_proto":"\u001b[31m","#)), ["-|-|-|-|-"]);

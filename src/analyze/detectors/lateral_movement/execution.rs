@@ -1,4 +1,4 @@
-//! One host that runs something on another, or takes its directory: by the interface that it calls, where payloads were seen,
+//! One host that runs something on another, takes its directory, or makes it log in elsewhere: by the interface that it calls, where payloads were seen,
 //! and else by the ports: `WinRM`, or a service that is copied over SMB and started by RPC.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -54,6 +54,8 @@ enum How {
     Task,
     Wmi,
     Replication,
+    /// An interface that makes a host log in to whoever the caller names, and what it is for.
+    Coercion(&'static str),
     WinRm,
     Rpc,
 }
@@ -66,6 +68,11 @@ impl How {
             "atsvc" | "taskschd" => Some(Self::Task),
             "wmi" => Some(Self::Wmi),
             "drsuapi_replication" => Some(Self::Replication),
+            "efsrpc" => Some(Self::Coercion("encrypted files (efsrpc, as PetitPotam does)")),
+            "netdfs" => Some(Self::Coercion("DFS namespaces (netdfs, as DFSCoerce does)")),
+            "fssagentrpc" => {
+                Some(Self::Coercion("shadow copies of shares (fssagentrpc, as ShadowCoerce does)"))
+            }
             _ => None,
         }
     }
@@ -247,6 +254,9 @@ impl Execution<'_> {
                 );
                 return (title, "T1003.006");
             }
+            (How::Coercion(_), _) => {
+                return (format!("{source} may make {server} log in to a host of its choice"), "T1187");
+            }
             (How::Service, None) => ("its service control manager (as PsExec does)", "T1569.002"),
             (How::Service | How::Rpc, Some(_)) => ("a copied program and RPC (as PsExec does)", "T1021.002"),
             (How::Task, _) => ("scheduled tasks", "T1053.005"),
@@ -269,6 +279,13 @@ impl Execution<'_> {
                     "Over {connections} with {server}, it asked for the changes of the directory (drsuapi, DRSGetNCChanges), \
                      as domain controllers ask each other. Nothing shows that {} is one.",
                     self.source
+                );
+            }
+            How::Coercion(what) => {
+                return format!(
+                    "Over {connections} with {server}, it called the interface for {what}. Its calls name a path that the \
+                     host then opens with the credentials of its own account, which can be relayed. Hardly any program calls it \
+                     from another host."
                 );
             }
             How::WinRm | How::Rpc => {

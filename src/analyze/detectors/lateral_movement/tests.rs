@@ -246,3 +246,13 @@ fn only_a_domain_controller_replicates_a_directory() {
     );
     assert_eq!((finding.judgement.severity, finding.judgement.attack), (Severity::Medium, vec!["T1003.006"]));
 }
+
+#[test]
+fn who_makes_a_host_log_in_elsewhere_is_told() {
+    let mut capture = Capture::new(900);
+    let conn = Conn::to("192.168.1.60", 445).unowned().at(10.0).bytes(4_000, 3_000);
+    capture.add(conn.speaking("efsrpc"));
+    let finding = the_only(capture.run::<LateralMovement>().findings);
+    assert_eq!(finding.judgement.title, "192.168.1.10 may make 192.168.1.60 log in to a host of its choice");
+    assert_eq!((finding.judgement.severity, finding.judgement.attack), (Severity::Medium, vec!["T1187"]));
+}

@@ -162,15 +162,21 @@ pub(super) fn zone_offset_s(word: &str) -> Option<i64> {
     if let Some((_, minutes)) = ZONES.iter().find(|(zone, _)| *zone == word) {
         return Some(minutes * 60);
     }
-    let offset = ["UTC", "GMT"].iter().find_map(|zone| word.strip_prefix(zone));
-    match offset {
+    match ["UTC", "GMT"].iter().find_map(|zone| word.strip_prefix(zone)) {
         Some("") => Some(0),
         // `UTC+1`
-        Some(text) if text.len() == 2 => zone_offset_s(&format!("{}0{}", &text[..1], text.get(1..)?)),
-        Some(text) => zone_offset_s(text),
-        None if word.starts_with(['+', '-']) || word == "Z" => timestamp::offset(word.as_bytes())?,
-        None => None,
+        Some(text) if text.len() == 2 => {
+            let (sign, hours) = text.split_at_checked(1)?;
+            numeric_offset_s(&format!("{sign}0{hours}"))
+        }
+        Some(text) => numeric_offset_s(text),
+        None => numeric_offset_s(word),
     }
+}
+
+/// An offset in digits.
+fn numeric_offset_s(text: &str) -> Option<i64> {
+    (text.starts_with(['+', '-']) || text == "Z").then(|| timestamp::offset(text.as_bytes()))??
 }
 
 /// A number and the word for its unit, which east Asian dates write right after it.
@@ -194,4 +200,22 @@ pub(super) fn space_units(text: &str) -> String {
         }
     }
     spaced
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zones_are_words_or_digits_after_one_and_nothing_else_is() {
+        for (word, hours) in [("CET", 1), ("UTC", 0), ("Z", 0), ("UTC+1", 1), ("GMT-03:00", -3), ("+0100", 1)]
+        {
+            assert_eq!(zone_offset_s(word), Some(hours * 3_600), "{word}");
+        }
+        // Two bytes that are one letter, and a word that is its own beginning, a hundred thousand times.
+        let again = "UTC".repeat(100_000);
+        for word in ["UTC\u{441}", "UTC+", "UTCUTC", "GMTCET", "x", again.as_str()] {
+            assert_eq!(zone_offset_s(word), None);
+        }
+    }
 }

@@ -17,7 +17,7 @@ import random
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from scenarios import attacks, botnets, families, field, implants, intrusions, lookalikes, offices, ordinary, payload, tradecraft, wire  # noqa: E402
+from scenarios import attacks, botnets, campaigns, families, field, implants, intrusions, lookalikes, offices, ordinary, payload, tradecraft, wire  # noqa: E402
 
 
 def main() -> None:
@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--first", type=int, default=1)
     options = parser.parse_args()
-    of_both = {**families.KINDS, **field.KINDS, **tradecraft.KINDS}
+    of_both = {**families.KINDS, **field.KINDS, **tradecraft.KINDS, **campaigns.KINDS}
     of_attacks = {kind: make for kind, make in of_both.items() if not kind.startswith("benign")}
     truth, malicious = {}, {**attacks.KINDS, **botnets.KINDS, **implants.KINDS, **intrusions.KINDS, **of_attacks}
     for kind, make in {**malicious, **ordinary.KINDS, **lookalikes.KINDS, **offices.KINDS, **of_both}.items():

@@ -68,7 +68,7 @@ pub(crate) fn right_detectors(kind: &str) -> &'static [&'static str] {
         "c2_single_connection" | "reverse_shell" => &["c2-session", "process"],
         "long_connection" => &["long-connection", "c2-session"],
         "dead_c2" | "unanswered" => &["unanswered"],
-        "exploit_callback" => &["callback"],
+        "exploit_callback" => &["callback", "smb-outside"],
         "web_shell" => &["callback", "process"],
         "brute_force" => &["brute-force"],
         "dns_tunnel" | "dga" => &["dns"],

@@ -70,6 +70,7 @@ const TECHNIQUES: &[(&str, &str)] = &[
     ("T1505", "Server Software Component"),
     ("T1505.003", "Web Shell"),
     ("T1557", "Adversary-in-the-Middle"),
+    ("T1558.003", "Kerberoasting"),
     ("T1564", "Hide Artifacts"),
     ("T1564.001", "Hidden Files and Directories"),
     ("T1567", "Exfiltration Over Web Service"),

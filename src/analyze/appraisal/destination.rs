@@ -24,6 +24,13 @@ const PERIODIC_BY_DESIGN: [(u16, &str); 8] = [
     (5355, "LLMNR"),
 ];
 
+const NTP: u16 = 123;
+
+/// See [`unlike_ntp`].
+const NTP_LEAST_S: f64 = 600.0;
+const NTP_HASTY_S: f64 = 8.0;
+const NTP_SIZES: usize = 8;
+
 /// Default ports of attack frameworks' listeners (Metasploit, netcat tutorials, Cobalt Strike's team
 /// server, Sliver, Covenant) on which nothing common is registered.
 const ATTACK_TOOL_PORTS: [u16; 9] = [1234, 1337, 4443, 4444, 4445, 5555, 6666, 31_337, 50_050];
@@ -73,6 +80,32 @@ fn of_place(socket: &Socket<'_>, addr: &str, surroundings: &Surroundings<'_>) ->
     }
 }
 
+/// Requests at NTP that no client of NTP makes: more often than every 8 s for ten minutes, where servers of the pool ask for
+/// 64 s or more, or of many sizes, where a client has one (RFC 5905: 48 bytes, and as much more as its keys need).
+fn unlike_ntp(members: SocketSubset<'_, '_>, surroundings: &Surroundings<'_>) -> Option<Factor> {
+    let first = members.first().filter(|socket| surroundings.leaves_network(socket))?;
+    let last_us = members.iter().map(|socket| socket.last_seen_us).max()?;
+    let span_s = last_us.saturating_sub(first.first_seen_us) as f64 / 1e6;
+    let sent = members.iter().filter_map(|socket| socket.packets_sent).fold(0, u64::saturating_add);
+    let sizes: BTreeSet<u64> = members
+        .iter()
+        .filter_map(|socket| {
+            let (bytes, packets) = (socket.bytes_sent?, socket.packets_sent.filter(|packets| *packets > 0)?);
+            (bytes % packets == 0).then_some(bytes / packets)
+        })
+        .collect();
+    let is_hasty = span_s >= NTP_LEAST_S && span_s / sent.max(1) as f64 <= NTP_HASTY_S;
+    (is_hasty || sizes.len() >= NTP_SIZES).then(|| {
+        let says = format!(
+            "it sent {} requests to port 123 in {}, of {}, where a client of NTP sends one of 48 bytes a minute or less often",
+            humanize::count(sent),
+            humanize::seconds(span_s),
+            humanize::plural(sizes.len() as u64, "size"),
+        );
+        Factor::new("service-unlike", 1.5, says)
+    })
+}
+
 fn of_service(
     members: SocketSubset<'_, '_>,
     socket: &Socket<'_>,
@@ -81,6 +114,11 @@ fn of_service(
 ) -> Option<Factor> {
     let by_design =
         PERIODIC_BY_DESIGN.iter().find(|known| socket.protocol == Protocol::Udp && known.0 == port);
+    if let Some(unlike) =
+        by_design.filter(|known| known.0 == NTP).and_then(|_| unlike_ntp(members, surroundings))
+    {
+        return Some(unlike);
+    }
     if let Some((_, service)) = by_design {
         return Some(Factor::new("service-by-design", -3.0, format!("{service} is periodic by design")));
     }
@@ -339,6 +377,29 @@ mod tests {
         assert!(ids(&capture, "203.0.113.7").is_empty() && ids(&capture, "192.168.1.8").is_empty());
         assert_eq!(ids(&capture, "192.168.1.7"), ["port-attack-tool"]);
         assert!(!ids(&capture, "127.0.0.1").contains(&"port-attack-tool"));
+    }
+
+    #[test]
+    fn requests_to_port_123_that_no_client_of_ntp_makes_are_none_of_ntp() {
+        let mut capture = Capture::new(3_600);
+        let request = |addr: &str, bytes| Conn::to(addr, 123).udp().bytes(bytes, 48).packets_sent(1);
+        for n in 0_u32..30 {
+            // A server of the pool, one inside that is asked often, data, and a shell.
+            let at = f64::from(n);
+            capture.add(request("203.0.113.1", 48).at(64.0 * at)).add(request("192.168.1.9", 48).at(at));
+            capture.add(request("203.0.113.2", 60 + u64::from(n)).at(100.0 * at));
+        }
+        for n in 0_u32..200 {
+            capture.add(request("203.0.113.3", 48).at(4.0 * f64::from(n)));
+        }
+        for (addr, id) in [
+            ("203.0.113.1", "service-by-design"),
+            ("192.168.1.9", "service-by-design"),
+            ("203.0.113.2", "service-unlike"),
+            ("203.0.113.3", "service-unlike"),
+        ] {
+            assert_eq!(ids(&capture, addr), [id], "{addr}");
+        }
     }
 
     #[test]

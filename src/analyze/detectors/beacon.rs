@@ -149,7 +149,7 @@ impl Detector for Beacon {
             least every 10 s adds 1, and so does one at least every 28 s from a hundred such check-ins on, 0.5 before, because a client \
             that needs its server that often keeps the connection open; mail submission or FTP on a timer of half an hour or \
             less adds 1, because people send mail when they have something to say, and jobs run by the hour; HTTP without encryption adds 0.5, if ten destinations or more are reached on \
-            port 443 and at most a fourth as many on port 80, or if nothing names the public address; a list of addresses adds 0.5, and 1 if some of them never answer, \
+            port 443 and at most a fourth as many on port 80, or if nothing names the public address; ten addresses or more of one name, in eight /16 networks or more, add 0.5 (fast flux, or a large provider); a list of addresses adds 0.5, and 1 if some of them never answer, \
             because software that is maintained looks its servers up by name, but subtracts 1 if all of them answer and \
             the jitter is below 4 %, because a monitor checks its servers like that. Inbound connections subtract 1.5, because monitoring and \
             health checks are inbound. Connections that last until the next one begins subtract 2.5: \

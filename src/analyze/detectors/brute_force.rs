@@ -4,6 +4,7 @@ mod sessions;
 mod shape;
 #[cfg(test)]
 mod tests;
+mod tickets;
 mod web;
 
 use schemars::JsonSchema;
@@ -68,7 +69,7 @@ impl Detector for BruteForce {
         what_it_finds: "Many short, similar sessions with a login service (SSH, RDP, FTP, SMB, mail, \
             Kerberos, databases, VNC, WinRM, Telnet, SIP, web applications): from one client, from many clients against one service, or \
             from one client against many hosts. Inbound, inside the network, and from this host against \
-            others.",
+            others. Also Kerberos tickets that one host requests by the dozen (Kerberoasting).",
         why_it_matters: "Password guessing and spraying are among the most common ways in. Inbound \
             guessing shows who tries; outbound guessing shows that this host already attacks others. A \
             long session after many short ones may be the guess that worked.",
@@ -87,7 +88,8 @@ impl Detector for BruteForce {
             must fall within ten minutes (one minute inside the network), both sides must send the same \
             each time, and inside the network the answer must be a short refusal. For Kerberos that is an error of 400 \
             bytes or less, because a ticket is longer; it counts over UDP too, as does SIP. For LDAP it is 60 to 200 bytes, because a refusal by Active Directory has \
-            a reason in text and a success has none. At web servers and the usual ports of VPN \
+            a reason in text and a success has none. Fifty exchanges with a Kerberos server \
+            inside within a minute, each with 1 kB or more in both directions, are requests for the tickets of services, of which a logon needs ten or so: medium. At web servers and the usual ports of VPN \
             portals and hosting panels, a hundred sessions within ten \
             minutes count if nine in ten send the same in both directions, if nine in ten go to one server \
             name where names are known, and if they do not start on a clock: a page has parts of many \
@@ -102,11 +104,12 @@ impl Detector for BruteForce {
             session, and the connections.",
         source: "Size and length of a failed SSH login: M. M. Najafabadi et al., Detection of SSH Brute Force Attacks \
             Using Aggregated Netflow Data, ICMLA 2015, and A. Sperotto et al., Hidden Markov Model Modeling of SSH Brute-Force \
-            Attacks, DSOM 2009. Number of attempts: Zeek, policy/protocols/ssh/detect-bruteforcing.zeek (30 in 30 min). ATT&CK T1110.",
+            Attacks, DSOM 2009. Number of attempts: Zeek, policy/protocols/ssh/detect-bruteforcing.zeek (30 in 30 min). Tickets: T. Medin, Attacking Kerberos: \
+            Kicking the Guard Dog of Hades, DerbyCon 2014. ATT&CK T1110, T1558.003.",
         section: Section::Security,
         method: Method::Behavior,
         signal: Signal::PasswordGuessing,
-        attack: &["T1110.001", "T1110.003"],
+        attack: &["T1110.001", "T1110.003", "T1558.003"],
     };
 
     fn validate(config: &Thresholds) -> Result<(), String> {
@@ -123,7 +126,7 @@ impl Detector for BruteForce {
         scene::detect(context, |scene| {
             let attacks = sessions::attacks(scene, config);
             let findings = attacks.iter().map(|attack| finding(&scene.sockets, attack, config));
-            Ok(findings.collect::<Vec<_>>().into())
+            Ok(findings.chain(tickets::find(scene)).collect::<Vec<_>>().into())
         })
     }
 }

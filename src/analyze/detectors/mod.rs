@@ -23,6 +23,7 @@ pub mod process;
 pub mod ransomware;
 pub mod relay;
 pub mod sigma;
+pub mod smb_outside;
 pub mod spam;
 pub mod tcp_health;
 pub mod unanswered;
@@ -47,6 +48,7 @@ pub const DETECTORS: &[RegisteredDetector] = &[
     RegisteredDetector::of::<ransomware::Ransomware>(),
     RegisteredDetector::of::<brute_force::BruteForce>(),
     RegisteredDetector::of::<lateral_movement::LateralMovement>(),
+    RegisteredDetector::of::<smb_outside::SmbOutside>(),
     RegisteredDetector::of::<port_scan::PortScan>(),
     RegisteredDetector::of::<web_scan::WebScan>(),
     RegisteredDetector::of::<process::ProcessAnomaly>(),

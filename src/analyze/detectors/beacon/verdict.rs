@@ -1,5 +1,7 @@
 //! What is said of a periodic pair: how bad, how sure, and in which words.
 
+use std::collections::BTreeSet;
+
 use super::candidate::Candidate;
 use super::lists::{self, Crowds};
 use super::pairs::Known;
@@ -41,6 +43,10 @@ const REPORT_PORTS: [u16; 4] = [21, 25, 465, 587];
 
 /// Longest period, in seconds, of a timer that hides in no job: keyloggers report every 10 or 20 minutes, jobs by the hour.
 const REPORT_PERIOD_S: f64 = 1_800.0;
+
+/// Addresses of one name, and /16 networks of these, from which on they are strewn: most names have a handful in one or two.
+const STREWN_ADDRESSES: usize = 10;
+const STREWN_NETWORKS: usize = 8;
 
 /// Destinations on port 443 of known protocols from which on a capture shows that programs encrypt; a fourth of them may be on
 /// port 80.
@@ -152,6 +158,7 @@ fn of_rhythm(
     factors.extend(lists::factor(candidate));
     factors.extend(in_clear(members, scene));
     factors.extend(reports(candidate));
+    factors.extend(many_addresses(candidate, members));
     // Datagrams have no connection that could be kept open.
     if candidate.period_s < BRISK_S && candidate.series.pair.protocol == Protocol::Tcp {
         let weight = if candidate.period_s < HASTY_S || is_steady(candidate) { 1.0 } else { 0.5 };
@@ -208,6 +215,28 @@ fn reports(candidate: &Candidate<'_>) -> Option<Factor> {
             format!("it {what} on a timer of minutes, as keyloggers do; people do so when they have something to send");
         Factor::new("rhythm-report", 1.0, says)
     })
+}
+
+/// One name whose addresses are strewn over the internet: fast flux, or a large provider.
+fn many_addresses(candidate: &Candidate<'_>, members: SocketSubset<'_, '_>) -> Option<Factor> {
+    let name = candidate.name.filter(|_| !candidate.series.pair.is_list)?;
+    let addresses: BTreeSet<&str> =
+        members.iter().filter_map(|socket| socket.remote()).map(|(addr, _)| addr).collect();
+    let networks: BTreeSet<[u8; 2]> = addresses.iter().filter_map(|addr| network(addr)).collect();
+    (addresses.len() >= STREWN_ADDRESSES && networks.len() >= STREWN_NETWORKS).then(|| {
+        let says = format!(
+            "{name} had {} addresses in {} networks, as names of fast flux have, and those of large providers",
+            addresses.len(),
+            networks.len()
+        );
+        Factor::new("rhythm-many-addresses", 0.5, says)
+    })
+}
+
+/// The first 16 bits of an IPv4 address; nothing for IPv6, of which a provider has as much as it likes.
+fn network(addr: &str) -> Option<[u8; 2]> {
+    let [a, b, ..] = addr.parse::<std::net::Ipv4Addr>().ok()?.octets();
+    Some([a, b])
 }
 
 /// HTTP that is not encrypted, where nearly everything else is, or at an address that nothing names.

@@ -250,3 +250,24 @@ fn registrations_by_the_hundred_are_guesses_and_those_of_phones_are_not() {
     let title = "203.0.113.5 guesses passwords for SIP (port 5060) on 192.168.1.10: 200 short sessions";
     assert_eq!(finding.judgement.title, title);
 }
+
+#[test]
+fn tickets_for_every_service_within_a_minute_are_kerberoasting() {
+    let ticket = |at: f64| Conn::to("192.168.1.60", 88).unowned().at(at).bytes(1_600, 1_700);
+    let mut capture = Capture::new(3_600);
+    for n in 0..80 {
+        capture.add(ticket(600.0 + 0.4 * f64::from(n)));
+    }
+    let finding = the_only(capture.run::<BruteForce>().findings);
+    assert_eq!(
+        finding.judgement.title,
+        "192.168.1.10 requested 80 Kerberos tickets from 192.168.1.60, 80 of them within a minute"
+    );
+    assert_eq!(finding.judgement.attack, ["T1558.003"]);
+    // As many in an hour: a host with many users.
+    let mut capture = Capture::new(3_600);
+    for n in 0..80 {
+        capture.add(ticket(40.0 * f64::from(n)));
+    }
+    assert!(capture.run::<BruteForce>().findings.is_empty());
+}

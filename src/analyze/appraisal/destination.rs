@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Factor, domains};
+use super::{Factor, domains, ntp};
 use crate::analyze::services::is_usual_port;
 use crate::capture::{Application, Protocol};
 use crate::humanize;
@@ -23,13 +23,6 @@ const PERIODIC_BY_DESIGN: [(u16, &str); 8] = [
     (5353, "mDNS"),
     (5355, "LLMNR"),
 ];
-
-const NTP: u16 = 123;
-
-/// See [`unlike_ntp`].
-const NTP_LEAST_S: f64 = 600.0;
-const NTP_HASTY_S: f64 = 8.0;
-const NTP_SIZES: usize = 8;
 
 /// Default ports of attack frameworks' listeners (Metasploit, netcat tutorials, Cobalt Strike's team
 /// server, Sliver, Covenant) on which nothing common is registered.
@@ -80,32 +73,6 @@ fn of_place(socket: &Socket<'_>, addr: &str, surroundings: &Surroundings<'_>) ->
     }
 }
 
-/// Requests at NTP that no client of NTP makes: more often than every 8 s for ten minutes, where servers of the pool ask for
-/// 64 s or more, or of many sizes, where a client has one (RFC 5905: 48 bytes, and as much more as its keys need).
-fn unlike_ntp(members: SocketSubset<'_, '_>, surroundings: &Surroundings<'_>) -> Option<Factor> {
-    let first = members.first().filter(|socket| surroundings.leaves_network(socket))?;
-    let last_us = members.iter().map(|socket| socket.last_seen_us).max()?;
-    let span_s = last_us.saturating_sub(first.first_seen_us) as f64 / 1e6;
-    let sent = members.iter().filter_map(|socket| socket.packets_sent).fold(0, u64::saturating_add);
-    let sizes: BTreeSet<u64> = members
-        .iter()
-        .filter_map(|socket| {
-            let (bytes, packets) = (socket.bytes_sent?, socket.packets_sent.filter(|packets| *packets > 0)?);
-            (bytes % packets == 0).then_some(bytes / packets)
-        })
-        .collect();
-    let is_hasty = span_s >= NTP_LEAST_S && span_s / sent.max(1) as f64 <= NTP_HASTY_S;
-    (is_hasty || sizes.len() >= NTP_SIZES).then(|| {
-        let says = format!(
-            "it sent {} requests to port 123 in {}, of {}, where a client of NTP sends one of 48 bytes a minute or less often",
-            humanize::count(sent),
-            humanize::seconds(span_s),
-            humanize::plural(sizes.len() as u64, "size"),
-        );
-        Factor::new("service-unlike", 1.5, says)
-    })
-}
-
 fn of_service(
     members: SocketSubset<'_, '_>,
     socket: &Socket<'_>,
@@ -114,12 +81,10 @@ fn of_service(
 ) -> Option<Factor> {
     let by_design =
         PERIODIC_BY_DESIGN.iter().find(|known| socket.protocol == Protocol::Udp && known.0 == port);
-    if let Some(unlike) =
-        by_design.filter(|known| known.0 == NTP).and_then(|_| unlike_ntp(members, surroundings))
-    {
-        return Some(unlike);
-    }
-    if let Some((_, service)) = by_design {
+    if let Some((port, service)) = by_design {
+        if let Some(unlike) = (*port == ntp::PORT).then(|| ntp::unlike(members, surroundings)).flatten() {
+            return Some(unlike);
+        }
         return Some(Factor::new("service-by-design", -3.0, format!("{service} is periodic by design")));
     }
     if !socket.protocol.has_ports() {
@@ -165,39 +130,43 @@ pub fn is_attack_tool_port_inside(socket: &Socket<'_>) -> bool {
     is_other_host && is_of_tool && socket.protocol == Protocol::Tcp
 }
 
+/// What a name says: how it is known, the weight, and the sentence about it. The first that fits counts.
+const BY_NAME: [(fn(&str) -> bool, &str, f64, &str); 7] = [
+    (
+        |name| domains::is_dynamic(name) && !address_lookups::is_service(name),
+        "name-dynamic",
+        1.0,
+        "{} belongs to a dynamic DNS or tunnel service, where anyone gets a name at once",
+    ),
+    (domains::is_file_drop, "name-file-drop", 1.0, "{} is a file-sharing service that anyone can use"),
+    (
+        domains::is_open_broker,
+        "name-open-broker",
+        1.0,
+        "{} is a public test broker that anyone can use without an account",
+    ),
+    (
+        domains::is_bot_interface,
+        "name-bot-interface",
+        0.5,
+        "{} is for programs, and a channel that malware uses, because it needs no server",
+    ),
+    (domains::looks_generated, "name-generated", 1.5, "the name {} looks generated"),
+    (
+        domains::is_hosted,
+        "name-hosted",
+        0.5,
+        "{} belongs to a platform where anyone runs a program at once and without cost",
+    ),
+    (domains::is_cheap, "name-cheap", 0.5, "{} is under a top-level domain that is cheap and often abused"),
+];
+
 fn of_name(members: SocketSubset<'_, '_>, surroundings: &Surroundings<'_>) -> Option<Factor> {
     let names: BTreeSet<&str> = members.iter().filter_map(|socket| socket.remote_name).collect();
-    let is_rented = |name: &&&str| domains::is_dynamic(name) && !address_lookups::is_service(name);
-    if let Some(name) = names.iter().find(is_rented) {
-        let says = format!(
-            "{name} belongs to a dynamic DNS or tunnel service, where anyone gets a name \
-            at once"
-        );
-        return Some(Factor::new("name-dynamic", 1.0, says));
-    }
-    if let Some(name) = names.iter().find(|name| domains::is_file_drop(name)) {
-        let says = format!("{name} is a file-sharing service that anyone can use");
-        return Some(Factor::new("name-file-drop", 1.0, says));
-    }
-    if let Some(name) = names.iter().find(|name| domains::is_open_broker(name)) {
-        let says = format!("{name} is a public test broker that anyone can use without an account");
-        return Some(Factor::new("name-open-broker", 1.0, says));
-    }
-    if let Some(name) = names.iter().find(|name| domains::is_bot_interface(name)) {
-        let says =
-            format!("{name} is for programs, and a channel that malware uses, because it needs no server");
-        return Some(Factor::new("name-bot-interface", 0.5, says));
-    }
-    if let Some(name) = names.iter().find(|name| domains::looks_generated(name)) {
-        return Some(Factor::new("name-generated", 1.5, format!("the name {name} looks generated")));
-    }
-    if let Some(name) = names.iter().find(|name| domains::is_hosted(name)) {
-        let says = format!("{name} is of a platform where anyone runs a program at once and without cost");
-        return Some(Factor::new("name-hosted", 0.5, says));
-    }
-    if let Some(name) = names.iter().find(|name| domains::is_cheap(name)) {
-        let says = format!("{name} is under a top-level domain that is cheap and often abused");
-        return Some(Factor::new("name-cheap", 0.5, says));
+    for (fits, id, weight, says) in BY_NAME {
+        if let Some(name) = names.iter().find(|name| fits(name)) {
+            return Some(Factor::new(id, weight, says.replace("{}", name)));
+        }
     }
     if !names.is_empty() && names.iter().all(|name| domains::is_known_service(name)) {
         let name = names.iter().next().copied().unwrap_or_default();
@@ -377,29 +346,6 @@ mod tests {
         assert!(ids(&capture, "203.0.113.7").is_empty() && ids(&capture, "192.168.1.8").is_empty());
         assert_eq!(ids(&capture, "192.168.1.7"), ["port-attack-tool"]);
         assert!(!ids(&capture, "127.0.0.1").contains(&"port-attack-tool"));
-    }
-
-    #[test]
-    fn requests_to_port_123_that_no_client_of_ntp_makes_are_none_of_ntp() {
-        let mut capture = Capture::new(3_600);
-        let request = |addr: &str, bytes| Conn::to(addr, 123).udp().bytes(bytes, 48).packets_sent(1);
-        for n in 0_u32..30 {
-            // A server of the pool, one inside that is asked often, data, and a shell.
-            let at = f64::from(n);
-            capture.add(request("203.0.113.1", 48).at(64.0 * at)).add(request("192.168.1.9", 48).at(at));
-            capture.add(request("203.0.113.2", 60 + u64::from(n)).at(100.0 * at));
-        }
-        for n in 0_u32..200 {
-            capture.add(request("203.0.113.3", 48).at(4.0 * f64::from(n)));
-        }
-        for (addr, id) in [
-            ("203.0.113.1", "service-by-design"),
-            ("192.168.1.9", "service-by-design"),
-            ("203.0.113.2", "service-unlike"),
-            ("203.0.113.3", "service-unlike"),
-        ] {
-            assert_eq!(ids(&capture, addr), [id], "{addr}");
-        }
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod certificate;
 pub mod destination;
 pub mod domains;
 mod novelty;
+mod ntp;
 pub mod payload;
 mod program;
 

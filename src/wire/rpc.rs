@@ -42,7 +42,7 @@ const INTERFACES: [(u128, &str); 20] = [
     (0x378e_52b0_c0a9_11cf_822d_00aa_0051_e40f, "atsvc"),
 ];
 
-/// Pipes through which a host is administered, or made to log in elsewhere.
+/// Pipes through which a host is administered, or coerced into authenticating elsewhere.
 const PIPES: [&str; 6] = ["svcctl", "atsvc", "winreg", "efsrpc", "netdfs", "fssagentrpc"];
 
 /// Pipes of `PsExec` and of programs that do the same, by the beginning of their names in lower case.
@@ -108,7 +108,7 @@ pub fn of_pipe(name: &str) -> Option<&'static str> {
 }
 
 /// Of two protocols of one connection, how much each says: an interface is more than the transport, and one that
-/// administers the host, or makes it log in elsewhere, more than any other that the same connection asks for.
+/// administers the host, or coerces it into authenticating elsewhere, more than any other that the same connection asks for.
 pub fn rank(protocol: &str) -> u8 {
     match protocol {
         REPLICATION | "svcctl" | "atsvc" | "taskschd" | "wmi" | "winreg" | "psexec" | "efsrpc" | "netdfs"

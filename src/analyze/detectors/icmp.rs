@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Result;
 use crate::analyze::appraisal::{Appraisal, Factor};
+use crate::analyze::peers::Side;
 use crate::analyze::scene::{self, Scene};
 use crate::analyze::words;
 use crate::capture::Protocol;
@@ -126,7 +127,7 @@ fn findings(scene: &Scene<'_>, config: &Thresholds) -> Vec<Finding> {
             let members = scene.sockets.subset(&rows);
             let leaves = members.iter().any(|socket| scene.surroundings.leaves_network(&socket));
             let comes_in = members.iter().any(|socket| socket.is_beyond_local_networks());
-            let messages = Messages::new(members, leaves || comes_in)?;
+            let messages = Messages::new(peer.side, members, leaves || comes_in)?;
             if !messages.meet(config) {
                 return None;
             }
@@ -174,12 +175,14 @@ struct Messages {
     span_s: f64,
     /// The messages of each flow could all be of one size.
     are_of_one_size: bool,
+    /// Whether the local end began it.
+    side: Side,
     crosses_border: bool,
 }
 
 impl Messages {
     /// None where messages or bytes were not counted.
-    fn new(members: SocketSubset<'_, '_>, crosses_border: bool) -> Option<Self> {
+    fn new(side: Side, members: SocketSubset<'_, '_>, crosses_border: bool) -> Option<Self> {
         let sum = |field: fn(&Socket<'_>) -> Option<u64>| {
             members.iter().map(|socket| field(&socket)).sum::<Option<u64>>()
         };
@@ -189,6 +192,7 @@ impl Messages {
             sent: (sum(|s| s.packets_sent)?, sum(|s| s.bytes_sent)?),
             received: (sum(|s| s.packets_received)?, sum(|s| s.bytes_received)?),
             span_s: (last - first) as f64 / 1e6,
+            side,
             crosses_border,
             are_of_one_size: members.iter().all(|socket| {
                 let is_multiple = |bytes: Option<u64>, number: Option<u64>| {
@@ -292,8 +296,11 @@ impl Messages {
 
     fn title(&self, source: &str, addr: &str) -> String {
         if self.are_a_flood() {
-            let most = self.sent.0.max(self.received.0);
-            return format!("{source}: flood of {} pings with {addr}", words::number(most as usize));
+            let pings = words::number(self.sent.0.max(self.received.0) as usize);
+            return match self.side {
+                Side::Client => format!("{source} floods {addr} with {pings} pings"),
+                Side::Server => format!("{addr} floods {source} with {pings} pings"),
+            };
         }
         format!(
             "{source}: possible ICMP tunnel with {addr}, {} messages averaging up to {}",
@@ -399,7 +406,7 @@ mod tests {
             let capture = flow((6_000, 6_000 * 64), (received, received * 64));
             let finding = the_only(capture.run::<Icmp>().findings);
             assert_eq!(finding.judgement.severity, Severity::Medium);
-            assert_eq!(finding.judgement.title, "app: flood of 6,000 pings with 203.0.113.5");
+            assert_eq!(finding.judgement.title, "app floods 203.0.113.5 with 6,000 pings");
         }
         // Not as fast, or inside the network.
         assert!(flow((2_900, 2_900 * 64), (2_900, 2_900 * 64)).run::<Icmp>().findings.is_empty());

@@ -78,7 +78,7 @@ impl Detector for LateralMovement {
             port (SSH, RDP, SMB, RPC, WinRM, VNC, Telnet), and login chains: a login to a host followed \
             by logins from that host to others. Also one host that runs programs on another through \
             WinRM, or through RPC as PsExec and WMI do, and one that replicates \
-            the directory of a domain controller, password hashes included (DCSync), or makes a host log in to another (PetitPotam).",
+            the directory of a domain controller, password hashes included (DCSync), or coerces a host into authenticating to another (PetitPotam).",
         why_it_matters: "After the first foothold, attackers move from host to host with the tools that \
             administrators use. A single connection looks ordinary; the pattern does not.",
         how_it_decides: "Established internal connections on administration ports are grouped by source \
@@ -99,7 +99,7 @@ impl Detector for LateralMovement {
             the target is for: the service control manager, the task scheduler or WMI weigh 2, unless they are called on a clock, and \
             other known interfaces (accounts, printers, shares) nothing. Replication of a directory by a host that provides fewer than three \
             infrastructure services itself weighs 3. The interfaces for encrypted files, DFS namespaces and shadow copies of shares weigh 2: a \
-            caller makes the host log in wherever it likes, and hardly any program calls them from another host. If 50 kB or more were sent over SMB, and less \
+            caller coerces the host into authenticating wherever it likes, and hardly any program calls them from another host. If 50 kB or more were sent over SMB, and less \
             came back, that adds 0.5; facts about the program add their weights. Hosts that provide network infrastructure (directory, names, time) do \
             not count as targets.",
         false_positives: "Administrators, configuration management (Ansible, SCCM), backup, inventory \

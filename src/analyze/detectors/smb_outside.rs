@@ -13,7 +13,7 @@ use crate::model::detector::{About, Context, Detector, Method, Outcome, Signal};
 use crate::model::finding::{Confidence, Finding, Judgement, Measurement, Severity};
 use crate::model::section::Section;
 use crate::model::socket_subset::SocketSubset;
-use crate::model::sockets::Source;
+use crate::model::sockets::{Socket, Source};
 
 /// File sharing with hosts outside.
 #[derive(Debug)]
@@ -117,7 +117,7 @@ fn finding(
     if severity < Severity::Medium {
         return None;
     }
-    let sum = |field: fn(&crate::model::sockets::Socket<'_>) -> Option<u64>| {
+    let sum = |field: fn(&Socket<'_>) -> Option<u64>| {
         members.iter().filter_map(|socket| field(&socket)).fold(0, u64::saturating_add)
     };
     let (sent, received) = (sum(|socket| socket.bytes_sent), sum(|socket| socket.bytes_received));
@@ -133,7 +133,7 @@ fn finding(
     let judgement = Judgement {
         severity,
         confidence: Confidence::new(0.4 + 0.1 * (DIALOG + appraisal.total())),
-        title: format!("{source} shares files with {to} outside, over SMB"),
+        title: format!("{source} connects to a file server outside the network: {to}"),
         explanation: explanation.join(" "),
         false_positives: String::new(),
         attack: vec!["T1187"],
@@ -163,7 +163,10 @@ mod tests {
         let mut capture = Capture::new(60);
         capture.add(Conn::to("203.0.113.5", 445).unowned().bytes(760, 390));
         let finding = the_only(capture.run::<SmbOutside>().findings);
-        assert_eq!(finding.judgement.title, "192.168.1.10 shares files with 203.0.113.5 outside, over SMB");
+        assert_eq!(
+            finding.judgement.title,
+            "192.168.1.10 connects to a file server outside the network: 203.0.113.5"
+        );
         assert!(finding.judgement.severity >= Severity::Medium);
     }
 

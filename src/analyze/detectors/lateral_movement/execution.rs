@@ -1,4 +1,4 @@
-//! One host that runs something on another, takes its directory, or makes it log in elsewhere: by the interface that it calls, where payloads were seen,
+//! One host that runs something on another, takes its directory, or coerces it into authenticating elsewhere: by the interface that it calls, where payloads were seen,
 //! and else by the ports: `WinRM`, or a service that is copied over SMB and started by RPC.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -54,7 +54,7 @@ enum How {
     Task,
     Wmi,
     Replication,
-    /// An interface that makes a host log in to whoever the caller names, and what it is for.
+    /// An interface that coerces a host into authenticating to whoever the caller names, and what it is for.
     Coercion(&'static str),
     WinRm,
     Rpc,
@@ -255,7 +255,10 @@ impl Execution<'_> {
                 return (title, "T1003.006");
             }
             (How::Coercion(_), _) => {
-                return (format!("{source} may make {server} log in to a host of its choice"), "T1187");
+                return (
+                    format!("{source} may coerce {server} into authenticating to another host"),
+                    "T1187",
+                );
             }
             (How::Service, None) => ("its service control manager (as PsExec does)", "T1569.002"),
             (How::Service | How::Rpc, Some(_)) => ("a copied program and RPC (as PsExec does)", "T1021.002"),
@@ -284,8 +287,8 @@ impl Execution<'_> {
             How::Coercion(what) => {
                 return format!(
                     "Over {connections} with {server}, it called the interface for {what}. Its calls name a path that the \
-                     host then opens with the credentials of its own account, which can be relayed. Hardly any program calls it \
-                     from another host."
+                     host then opens with the credentials of its own account, which an attacker can relay. Hardly any program \
+                     calls it from another host."
                 );
             }
             How::WinRm | How::Rpc => {

@@ -253,6 +253,9 @@ fn who_makes_a_host_log_in_elsewhere_is_told() {
     let conn = Conn::to("192.168.1.60", 445).unowned().at(10.0).bytes(4_000, 3_000);
     capture.add(conn.speaking("efsrpc"));
     let finding = the_only(capture.run::<LateralMovement>().findings);
-    assert_eq!(finding.judgement.title, "192.168.1.10 may make 192.168.1.60 log in to a host of its choice");
+    assert_eq!(
+        finding.judgement.title,
+        "192.168.1.10 may coerce 192.168.1.60 into authenticating to another host"
+    );
     assert_eq!((finding.judgement.severity, finding.judgement.attack), (Severity::Medium, vec!["T1187"]));
 }

@@ -84,6 +84,8 @@ pub enum Signal {
     PasswordGuessing,
     /// Administration from host to host.
     LateralMovement,
+    /// Logins at a host outside, which may leak credentials.
+    CredentialsSent,
     /// Unhealthy TCP states or retransmissions.
     TcpTrouble,
     /// A service on a port other than its own.

@@ -66,7 +66,7 @@ impl Detector for SmbOutside {
         source: "CISA, SMB Security Best Practices (2017): block ports 139 and 445 at the border. Microsoft, CVE-2023-23397. ATT&CK T1187.",
         section: Section::Security,
         method: Method::Behavior,
-        signal: Signal::LateralMovement,
+        signal: Signal::CredentialsSent,
         attack: &["T1187"],
     };
 

@@ -48,7 +48,7 @@ pub(super) const COMMAND_AND_CONTROL: Hypothesis = Hypothesis {
         "Legitimate software installed in an unusual folder looks the same.",
     ],
     ask: &[
-        "{Check where the program comes from and who started it.|Find out which program on the host opens the connection.}",
+        "{Check where the program comes from and who started it.|Find out which program on the host has the connection.}",
         "Look up the owner of the address, and whether other hosts in the fleet contact it.",
     ],
     attack: &["T1071"],

@@ -7,11 +7,10 @@ use crate::model::finding::Severity;
 pub(super) const LATERAL_MOVEMENT: Hypothesis = Hypothesis {
     id: "lateral-movement",
     title: "{who}: possible lateral movement to {where}",
-    summary: "Administration ports of several hosts were reached from one place, or a login was followed by logins to \
-        further hosts.",
+    summary: "One host administers others or runs programs on them, or a login was followed by logins to further hosts.",
     stage: Some(Stage::LateralMovement),
     joins: Joins::Process,
-    needs: &[&[Sign::any(Signal::LateralMovement, "Administration ports of several hosts:")]],
+    needs: &[&[Sign::any(Signal::LateralMovement, "Administration of other hosts:")]],
     supports: &[
         Sign::any(Signal::Scan, "Port scan:"),
         Sign::any(Signal::PasswordGuessing, "Password guessing:"),

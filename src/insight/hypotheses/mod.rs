@@ -11,6 +11,7 @@ mod hidden_process;
 mod host_scan;
 mod known_bad;
 mod lateral_movement;
+mod leaked_credentials;
 mod mass_mail;
 mod mining;
 mod password_guessing;
@@ -37,6 +38,7 @@ pub const HYPOTHESES: &[&Hypothesis] = &[
     &scanned::SCANNED,
     &exploited_service::EXPLOITED_SERVICE,
     &lateral_movement::LATERAL_MOVEMENT,
+    &leaked_credentials::LEAKED_CREDENTIALS,
     &password_guessing::PASSWORD_GUESSING,
     &data_theft::DATA_THEFT,
     &generated_domains::GENERATED_DOMAINS,

@@ -47,7 +47,7 @@ pub(super) const REMOTE_CONTROL: Hypothesis = Hypothesis {
         "Software that contacts its own server by address, or on a port of its own, looks the same.",
     ],
     ask: &[
-        "{Check whether the program's file belongs to a package, and how it came onto the host.|Find out which program on the host opens the connection.}",
+        "{Check whether the program's file belongs to a package, and how it came onto the host.|Find out which program on the host has the connection.}",
         "Look up the owner of the address, and whether other hosts in the fleet contact it.",
     ],
     attack: &["T1071"],

@@ -130,42 +130,67 @@ pub fn is_attack_tool_port_inside(socket: &Socket<'_>) -> bool {
     is_other_host && is_of_tool && socket.protocol == Protocol::Tcp
 }
 
-/// What a name says: how it is known, the weight, and the sentence about it. The first that fits counts.
-const BY_NAME: [(fn(&str) -> bool, &str, f64, &str); 7] = [
-    (
+/// What a name says by the domain that it is under.
+struct NameFact {
+    fits: fn(&str) -> bool,
+    id: &'static str,
+    weight: f64,
+    /// With `{}` for the name.
+    says: &'static str,
+}
+
+impl NameFact {
+    const fn new(fits: fn(&str) -> bool, id: &'static str, weight: f64, says: &'static str) -> Self {
+        Self { fits, id, weight, says }
+    }
+}
+
+/// The first that fits counts.
+const NAME_FACTS: [NameFact; 7] = [
+    NameFact::new(
         |name| domains::is_dynamic(name) && !address_lookups::is_service(name),
         "name-dynamic",
         1.0,
         "{} belongs to a dynamic DNS or tunnel service, where anyone gets a name at once",
     ),
-    (domains::is_file_drop, "name-file-drop", 1.0, "{} is a file-sharing service that anyone can use"),
-    (
+    NameFact::new(
+        domains::is_file_drop,
+        "name-file-drop",
+        1.0,
+        "{} is a file-sharing service that anyone can use",
+    ),
+    NameFact::new(
         domains::is_open_broker,
         "name-open-broker",
         1.0,
         "{} is a public test broker that anyone can use without an account",
     ),
-    (
+    NameFact::new(
         domains::is_bot_interface,
         "name-bot-interface",
         0.5,
         "{} is for programs, and a channel that malware uses, because it needs no server",
     ),
-    (domains::looks_generated, "name-generated", 1.5, "the name {} looks generated"),
-    (
+    NameFact::new(domains::looks_generated, "name-generated", 1.5, "the name {} looks generated"),
+    NameFact::new(
         domains::is_hosted,
         "name-hosted",
         0.5,
         "{} belongs to a platform where anyone runs a program at once and without cost",
     ),
-    (domains::is_cheap, "name-cheap", 0.5, "{} is under a top-level domain that is cheap and often abused"),
+    NameFact::new(
+        domains::is_cheap,
+        "name-cheap",
+        0.5,
+        "{} is under a top-level domain that is cheap and often abused",
+    ),
 ];
 
 fn of_name(members: SocketSubset<'_, '_>, surroundings: &Surroundings<'_>) -> Option<Factor> {
     let names: BTreeSet<&str> = members.iter().filter_map(|socket| socket.remote_name).collect();
-    for (fits, id, weight, says) in BY_NAME {
-        if let Some(name) = names.iter().find(|name| fits(name)) {
-            return Some(Factor::new(id, weight, says.replace("{}", name)));
+    for fact in &NAME_FACTS {
+        if let Some(name) = names.iter().find(|name| (fact.fits)(name)) {
+            return Some(Factor::new(fact.id, fact.weight, fact.says.replace("{}", name)));
         }
     }
     if !names.is_empty() && names.iter().all(|name| domains::is_known_service(name)) {
